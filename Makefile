@@ -1,0 +1,66 @@
+# Every target sets up what it needs; on a fresh Debian or Ubuntu machine start with `make demo` or `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := $(CURDIR)/.venv
+export VIRTUAL_ENV := $(VENV)
+export PATH := $(VENV)/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+PYTHON_FILES := plugins tests molecule noxfile.py
+
+.PHONY: help
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | column -t -s $$'\t'
+
+.PHONY: setup
+setup: ## the controller: Python environment, and a container engine for the lab
+	@molecule/setup.sh
+
+.PHONY: lab
+lab: setup ## bring up a fresh lab country
+	molecule reset --scenario-name default >/dev/null
+	molecule destroy --scenario-name default
+	molecule create --scenario-name default
+
+.PHONY: clean-lab
+clean-lab: setup ## remove every container, network and volume of the lab, and nothing else
+	molecule destroy --scenario-name default
+
+.PHONY: demo
+demo: lab ## a whole go-live of the lab country, then the window and where the report is
+	ansible-playbook playbooks/prepare.yml
+	ansible-playbook golive.yml
+	@python tests/demo_summary.py artifacts/demo/latest/report.json
+
+.PHONY: lint
+lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks
+	ruff format --check $(PYTHON_FILES)
+	ruff check $(PYTHON_FILES)
+	cd .collections && mypy --config-file ../pyproject.toml -p ansible_collections.dfr.golive.plugins
+	yamllint --strict .
+	ansible-lint --offline
+	antsibull-changelog lint
+	cd .collections/ansible_collections/dfr/golive && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+	nox --no-venv -s license-check extra-checks
+	shellcheck molecule/setup.sh molecule/default/*.sh molecule/default/parts/*.sh molecule/default/images/registry/bake.sh tests/*.sh .ci/run
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity
+	tests/sanity.sh
+
+.PHONY: unit
+unit: setup ## unit tests
+	pytest tests/unit
+
+.PHONY: integration
+integration: setup ## tests against the running lab
+	pytest tests/integration
+
+.PHONY: test
+test: setup ## everything: lint, sanity, unit, lab, stories
+	tests/run.sh
+
+.PHONY: bench
+bench: setup ## the measurements, as artifacts/bench.json
+	python tests/bench/run.py
