@@ -1,0 +1,11 @@
+-- Copyright (c) 2026, the dfr.golive contributors
+-- GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Needs the psql variables database, app_password and operator_password.
+SET log_statement = 'none';
+CREATE ROLE odoo LOGIN PASSWORD :'app_password';
+CREATE ROLE dfr_golive LOGIN CREATEDB CREATEROLE PASSWORD :'operator_password';
+GRANT odoo TO dfr_golive WITH ADMIN TRUE, INHERIT TRUE, SET TRUE;
+GRANT pg_read_all_data, pg_signal_backend, pg_monitor TO dfr_golive;
+GRANT CONNECT, CREATE ON DATABASE postgres TO dfr_golive;
+CREATE DATABASE :"database" OWNER odoo;
