@@ -1,0 +1,637 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal of a country: append-only, chained, and the lock of its one live cutover.
+
+A country's folder on the state host holds
+
+* ``journal.jsonl``: one record per line, in canonical JSON, each carrying the hash of the one before it;
+* ``head.json``: number and hash of the last acknowledged record, so that records cut off the end are missed;
+* ``lock.json``: who holds the lock; the lock is free when the file isn't there;
+* ``mutex``: what writers and readers ``flock`` so that no two of them interleave;
+* ``evidence/<run>/<phase>/<name>.json``: what is too long for a record, which holds its digest instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import time as _time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
+
+Record = dict[str, Any]
+
+EVENTS = frozenset(
+    {
+        "open",
+        "take_over",
+        "torn",
+        "begin",
+        "refused",
+        "finish",
+        "fail",
+        "undo_begin",
+        "undo_finish",
+        "undo_fail",
+        "note",
+        "stop",
+        "close",
+    }
+)
+GENESIS = "0" * 64
+MUTEX_LIMIT_SECONDS = 20.0
+_COUNTRY = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+_PATH_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}\Z")
+_HASH_TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
+_SECRET_KEY = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|token|api_key|private_key)$", re.IGNORECASE
+)
+
+
+class JournalDamageError(GoliveError):
+    """The journal isn't what was written: nothing goes on until somebody has looked."""
+
+
+class LockHeldError(GoliveError):
+    """Somebody else holds the lock; the failed module returns who."""
+
+    def __init__(self, sentence: str, *, remedy: str, holder: Holder) -> None:
+        super().__init__(sentence, remedy=remedy)
+        self.holder = holder
+        self.returned = {"holder": holder.as_dict()}
+
+
+class LockLostError(GoliveError):
+    """The session that wants to write no longer holds the lock."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as the journal writes it: ISO 8601, UTC, microseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    """The moment a stamp names."""
+    return datetime.fromisoformat(text)
+
+
+def between(start: str, end: str) -> float:
+    """Seconds between two stamps, to the millisecond."""
+    return round((moment(end) - moment(start)).total_seconds(), 3)
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no blanks, ASCII; NaN and what isn't JSON are refused."""
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as exc:
+        raise GoliveError(f"What should be journalled isn't JSON: {one_line(exc)}.") from exc
+
+
+def seal(record: Record) -> str:
+    """The line of a record: its canonical JSON with the hash of that JSON put at its end."""
+    body = canonical(record)
+    digest = hashlib.sha256(body.encode("ascii")).hexdigest()
+    return f'{body[:-1]},"hash":"{digest}"}}'
+
+
+def without_secrets(value: Any) -> Any:
+    """The value with everything blotted out whose key says that it is a secret: a second line of defence."""
+    if isinstance(value, dict):
+        return {
+            str(key): "(not journalled)" if _SECRET_KEY.search(str(key)) else without_secrets(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [without_secrets(inner) for inner in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process on the controller on whose behalf we act; it can be told from every other one.
+
+    Attributes:
+        user, host: who sits where.
+        pid, started: the ``ansible-playbook`` process; its start time tells it from a later namesake.
+        boot_id, pid_namespace: the machine's boot and the process table the number belongs to.
+        command: digest of its command line.
+    """
+
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+    started: str = ""
+    boot_id: str = ""
+    pid_namespace: str = ""
+    command: str = ""
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Owner:
+        return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if name in raw})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def where(self) -> str:
+        return f"{self.user or 'somebody'}@{self.host or 'unknown host'} (process {self.pid or 'unknown'})"
+
+    def same_machine(self, other: Owner) -> bool:
+        """Both process numbers belong to one process table, so one can be looked up for the other."""
+        return bool(self.boot_id and self.pid_namespace) and (
+            (self.host, self.boot_id, self.pid_namespace) == (other.host, other.boot_id, other.pid_namespace)
+        )
+
+    def same_process(self, other: Owner) -> bool:
+        return (
+            self.same_machine(other)
+            and bool(self.started)
+            and ((self.pid, self.started) == (other.pid, other.started))
+        )
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock of a country.
+
+    Attributes:
+        session: random; every append proves itself with it.
+        run_id, intent: what the holder is doing.
+        owner: the process on the controller.
+        since, heartbeat: stamps; the heartbeat moves with each record.
+    """
+
+    session: str
+    run_id: str
+    intent: str
+    owner: Owner
+    since: str
+    heartbeat: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Holder:
+        return cls(
+            session=str(raw["session"]),
+            run_id=str(raw["run_id"]),
+            intent=str(raw["intent"]),
+            owner=Owner.from_dict(raw["owner"]),
+            since=str(raw["since"]),
+            heartbeat=str(raw["heartbeat"]),
+        )
+
+    def silent_seconds(self, now: datetime) -> float:
+        """Seconds since the last sign of life; a heartbeat in the future counts as one of now."""
+        return max(0.0, (now - moment(self.heartbeat)).total_seconds())
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a journal holds, verified.
+
+    Attributes:
+        records: all of them, in order.
+        torn: the bytes after the last complete line: an event that was never acknowledged.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    torn: bytes = b""
+
+    @property
+    def head(self) -> str:
+        return str(self.records[-1]["hash"]) if self.records else GENESIS
+
+
+@contextmanager
+def _file_errors(path: Path, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise GoliveError(
+            f"Can't {doing} {path}: {exc.strerror or exc}.",
+            remedy="Check golive_state_dir, its owner and the free space on the state host.",
+        ) from exc
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Old content or new content, never half of it, whatever happens."""
+    draft = path.with_name(f".{path.name}.draft")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _write_all_or_nothing(handle: int, data: bytes) -> None:
+    size = os.fstat(handle).st_size
+    try:
+        written = os.write(handle, data)
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+    if written != len(data):
+        os.ftruncate(handle, size)
+        raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes fitted on the disk")
+
+
+def verify(raw: bytes, country: str, where: str, last_seq: int = 0, last_hash: str = GENESIS) -> Reading:
+    """Read and prove a journal.
+
+    Args:
+        raw: the file's bytes.
+        country: whose journal it must be.
+        where: its path, for messages.
+        last_seq, last_hash: the last acknowledged record as `head.json` remembers it.
+
+    Raises:
+        JournalDamageError: it isn't what was written; the message names the record.
+    """
+    complete, newline, torn = raw.rpartition(b"\n")
+    lines = complete.split(b"\n") if newline else []
+    records: list[Record] = []
+    previous = GENESIS
+    for number, line in enumerate(lines, start=1):
+        record = _verify_line(line, number, country, where, previous)
+        previous = record["hash"]
+        records.append(record)
+    if last_seq > len(records):
+        missing = "the last ones were removed" if records else "it is empty or gone"
+        raise _damage(
+            where, f"ends at record {len(records)}, but {last_seq} records were acknowledged: {missing}"
+        )
+    if last_seq and records[last_seq - 1]["hash"] != last_hash:
+        raise _damage(where, f"has another record {last_seq} than the one that was acknowledged")
+    return Reading(records, torn)
+
+
+def _verify_line(line: bytes, number: int, country: str, where: str, previous: str) -> Record:
+    tail = _HASH_TAIL.search(line)
+    if tail is None:
+        raise _damage(where, f"has no readable record {number}")
+    digest = hashlib.sha256(line[: tail.start()] + b"}").hexdigest()
+    if digest.encode("ascii") != tail.group(1):
+        raise _damage(where, f"was edited: record {number} doesn't match its own hash")
+    try:
+        record: Record = json.loads(line)
+        seq, prev, owner = record["seq"], record["prev"], record["country"]
+        complete = record.keys() >= {"time", "event", "run_id", "session", "phase"}
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damage(where, f"has a record {number} that isn't one of ours") from exc
+    if not complete:
+        raise _damage(where, f"has a record {number} that isn't one of ours")
+    if owner != country:
+        raise JournalDamageError(
+            f"Record {number} of {where} belongs to the country {owner!r}, not to {country!r}.",
+            remedy="Check golive_country and golive_state_dir: this folder is another country's.",
+        )
+    if prev != previous or seq != number:
+        raise _damage(
+            where, f"has a broken chain at record {number}: records were removed, put in or reordered there"
+        )
+    return record
+
+
+def _damage(where: str, what: str) -> JournalDamageError:
+    return JournalDamageError(
+        f"The journal {where} {what}.",
+        remedy=(
+            f"Restore {where} from a backup of the state host; the reports name the head it had."
+            f" Only if this country starts anew: move the folder {where.rpartition('/')[0]} away."
+        ),
+    )
+
+
+class Writer:
+    """What may be done while the mutex is held; made by `Journal.writing`."""
+
+    def __init__(self, journal: Journal, records: list[Record], holder: Holder | None) -> None:
+        self._journal = journal
+        self.records = records
+        self.holder = holder
+
+    @property
+    def head(self) -> str:
+        return str(self.records[-1]["hash"]) if self.records else GENESIS
+
+    def now(self) -> str:
+        """Now; never before the last record, even if somebody set the clock back."""
+        now = stamp(self._journal.clock())
+        return max(now, str(self.records[-1]["time"])) if self.records else now
+
+    def prove(self, session: str) -> Holder:
+        """Prove that the session holds the lock.
+
+        Raises:
+            LockLostError: another one holds it, or nobody.
+        """
+        if self.holder is not None and self.holder.session == session:
+            return self.holder
+        country = self._journal.country
+        remedy = "Stop here; ask them, then look at playbooks/status.yml before starting again."
+        if self.holder is not None:
+            raise LockLostError(
+                f"The cutover of {country} was taken over by {self.holder.owner.where}"
+                f" at {self.holder.since} (run {self.holder.run_id}).",
+                remedy=remedy,
+            )
+        later = [r for r in self.records if r["event"] == "open" and r["session"] != session]
+        mine = [r["seq"] for r in self.records if r["session"] == session]
+        later = [r for r in later if not mine or r["seq"] > mine[-1]]
+        if later:
+            who = Owner.from_dict(later[-1].get("owner", {})).where
+            raise LockLostError(
+                f"The cutover of {country} was taken over by {who} at {later[-1]['time']}.", remedy=remedy
+            )
+        raise LockLostError(f"This session no longer holds the lock of {country}.", remedy=remedy)
+
+    def take(self, run_id: str, intent: str, owner: Owner) -> Holder:
+        """Take the lock, whoever held it: the caller has decided that it may."""
+        now = self.now()
+        holder = Holder(secrets.token_hex(16), run_id, intent, owner, since=now, heartbeat=now)
+        self._write_lock(holder)
+        return holder
+
+    def release(self, session: str) -> None:
+        """Give the lock back."""
+        self.prove(session)
+        path = self._journal.lock_path
+        with _file_errors(path, "remove"):
+            path.unlink()
+            _sync_folder(path.parent)
+        self.holder = None
+
+    def append(self, session: str, event: str, phase: str = "", **details: Any) -> Record:
+        """Append one record, and come back when it is on the disk.
+
+        Raises:
+            LockLostError: the session doesn't hold the lock.
+            GoliveError: it can't be written; then nothing was.
+        """
+        if event not in EVENTS:
+            raise GoliveError(f"There is no journal event {event!r}.")
+        holder = self.prove(session)
+        record: Record = {
+            **without_secrets(details),
+            "seq": len(self.records) + 1,
+            "time": self.now(),
+            "run_id": holder.run_id,
+            "session": session,
+            "country": self._journal.country,
+            "event": event,
+            "phase": phase,
+            "prev": self.head,
+        }
+        line = seal(record)
+        self._journal.write_line(line)
+        record = json.loads(line)
+        self.records.append(record)
+        with _file_errors(self._journal.head_path, "write"):
+            _write_atomically(
+                self._journal.head_path, canonical({"seq": record["seq"], "hash": record["hash"]})
+            )
+        self._write_lock(replace(holder, heartbeat=record["time"]))
+        return record
+
+    def unreported_torn(self) -> list[dict[str, Any]]:
+        """The half-written lines that were set aside and that no record tells of yet."""
+        return self._journal.unreported_torn(self.records)
+
+    def _write_lock(self, holder: Holder) -> None:
+        with _file_errors(self._journal.lock_path, "write"):
+            _write_atomically(self._journal.lock_path, canonical(holder.as_dict()))
+        self.holder = holder
+
+
+class Journal:
+    """The journal of one country.
+
+    Args:
+        state_dir: `golive_state_dir`; the country's folder is made in it at the first write.
+        country: short code of the country.
+        clock: what time it is; tests bring their own.
+    """
+
+    def __init__(self, state_dir: str | Path, country: str, clock: Callable[[], datetime] = utc_now) -> None:
+        if not _COUNTRY.match(country):
+            raise GoliveError(
+                f"golive_country is {country!r}, which can't name a folder.",
+                remedy="Use a short code of lower-case letters, digits, _ and -, for example: tonga.",
+            )
+        if not Path(state_dir).is_absolute():
+            raise GoliveError(
+                f"golive_state_dir is {str(state_dir)!r}, which isn't an absolute path.",
+                remedy="Name a folder on the state host, for example /var/lib/dfr-golive.",
+            )
+        self.country = country
+        self.clock = clock
+        self.folder = Path(state_dir) / country
+        self.path = self.folder / "journal.jsonl"
+        self.head_path = self.folder / "head.json"
+        self.lock_path = self.folder / "lock.json"
+        self.mutex_path = self.folder / "mutex"
+
+    def read(self) -> tuple[Reading, Holder | None]:
+        """Everything, verified, without changing anything; empty when nothing has ever run."""
+        with _file_errors(self.folder, "read"):
+            if not self.folder.exists():
+                return Reading(), None
+            if not self.mutex_path.exists():
+                return self._load()
+            with self._mutex(os.O_RDONLY, fcntl.LOCK_SH):
+                return self._load()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Hold the mutex: nobody else reads or writes meanwhile.
+
+        A half-written last line is set aside as ``journal.torn-<n>``; whoever appends next journals that.
+        """
+        self._make_folder()
+        with self._mutex(os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX):
+            reading, holder = self._load()
+            if reading.torn:
+                self._set_aside(reading.torn)
+            yield Writer(self, reading.records, holder)
+
+    def write_line(self, line: str) -> None:
+        """One line at the end of the file, on the disk when this returns; for `Writer` alone."""
+        data = line.encode("ascii") + b"\n"
+        new = not self.path.exists()
+        with _file_errors(self.path, "write"):
+            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                _write_all_or_nothing(handle, data)
+            finally:
+                os.close(handle)
+            if new:
+                _sync_folder(self.folder)
+
+    def unreported_torn(self, records: list[Record]) -> list[dict[str, Any]]:
+        """The set-aside files that no record tells of yet; for `Writer`."""
+        told = {r["file"] for r in records if r["event"] == "torn"}
+        found = []
+        for path in sorted(self.folder.glob("journal.torn-*")):
+            if path.name not in told:
+                data = path.read_bytes()
+                found.append(
+                    {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                )
+        return found
+
+    def keep_evidence(self, run_id: str, phase: str, name: str, value: Any) -> dict[str, Any]:
+        """Write one evidence file, on the disk when this returns; what the journal records of it."""
+        for part in (run_id, phase, name):
+            if not _PATH_PART.match(part):
+                raise GoliveError(f"{part!r} can't be part of an evidence file's name.")
+        relative = f"evidence/{run_id}/{phase}/{name}.json"
+        path = self.folder / relative
+        text = canonical(without_secrets(value))
+        with _file_errors(path, "write"):
+            missing = [p for p in (path.parent, *path.parent.parents) if not p.exists()]
+            for folder in reversed(missing):
+                folder.mkdir(mode=0o700)
+                _sync_folder(folder.parent)
+            _write_atomically(path, text)
+        data = text.encode("ascii")
+        return {
+            "name": name,
+            "file": relative,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+
+    def evidence(self, kept: dict[str, Any]) -> Any:
+        """The content of an evidence file, proven against its digest.
+
+        Raises:
+            JournalDamageError: it is gone or was edited.
+        """
+        path = self.folder / str(kept["file"])
+        remedy = "Restore it from a backup of the state host."
+        if self.folder.resolve() not in path.resolve().parents:
+            raise JournalDamageError(f"The evidence file {path} lies outside of its country's folder.")
+        try:
+            data = path.read_bytes()
+        except OSError as exc:
+            raise JournalDamageError(
+                f"The evidence file {path} can't be read: {exc.strerror}.", remedy=remedy
+            ) from exc
+        if hashlib.sha256(data).hexdigest() != kept["sha256"]:
+            raise JournalDamageError(
+                f"The evidence file {path} isn't the one that was journalled: its digest differs.",
+                remedy=remedy,
+            )
+        return json.loads(data)
+
+    def _make_folder(self) -> None:
+        with _file_errors(self.folder, "make"):
+            if not self.folder.is_dir():
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _sync_folder(self.folder.parent)
+
+    @contextmanager
+    def _mutex(self, flags: int, kind: int) -> Iterator[None]:
+        with _file_errors(self.mutex_path, "open"):
+            handle = os.open(self.mutex_path, flags, 0o600)
+        try:
+            limit = _time.monotonic() + MUTEX_LIMIT_SECONDS
+            while True:
+                try:
+                    fcntl.flock(handle, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if _time.monotonic() > limit:
+                        raise GoliveError(
+                            f"Another process has been writing to {self.folder}"
+                            f" for more than {MUTEX_LIMIT_SECONDS:.0f} s.",
+                            remedy="Find out which one (fuser on the file mutex there), then try again.",
+                        ) from None
+                    _time.sleep(0.02)
+            yield
+        finally:
+            os.close(handle)
+
+    def _load(self) -> tuple[Reading, Holder | None]:
+        with _file_errors(self.path, "read"):
+            raw = self.path.read_bytes() if self.path.exists() else b""
+        mark = self._small_json(self.head_path) or {"seq": 0, "hash": GENESIS}
+        reading = verify(raw, self.country, str(self.path), int(mark["seq"]), str(mark["hash"]))
+        held = self._small_json(self.lock_path)
+        try:
+            holder = None if held is None else Holder.from_dict(held)
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise self._unreadable(self.lock_path) from exc
+        return reading, holder
+
+    def _small_json(self, path: Path) -> dict[str, Any] | None:
+        with _file_errors(path, "read"):
+            if not path.exists():
+                return None
+            text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            value = json.loads(text)
+        except ValueError as exc:
+            raise self._unreadable(path) from exc
+        if not isinstance(value, dict) or (path == self.head_path and not {"seq", "hash"} <= set(value)):
+            raise self._unreadable(path)
+        return value
+
+    @staticmethod
+    def _unreadable(path: Path) -> JournalDamageError:
+        return JournalDamageError(
+            f"{path} isn't what was written there: somebody or something else changed it.",
+            remedy=f"Make sure that no cutover of this country is running anywhere, then remove {path}.",
+        )
+
+    def _set_aside(self, torn: bytes) -> None:
+        """Keep the half line beside the journal, then cut it off: in this order nothing is ever lost."""
+        number = 1
+        while (path := self.folder / f"journal.torn-{number}").exists():
+            number += 1
+        with _file_errors(path, "write"):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(handle, torn)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            _sync_folder(self.folder)
+        with _file_errors(self.path, "write"):
+            handle = os.open(self.path, os.O_WRONLY)
+            try:
+                os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
+                os.fsync(handle)
+            finally:
+                os.close(handle)

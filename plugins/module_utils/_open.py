@@ -1,0 +1,473 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a run is opened, how a phase begins in it, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
+from ansible_collections.dfr.golive.plugins.module_utils._journal import (
+    Holder,
+    Journal,
+    LockHeldError,
+    Owner,
+    Record,
+    Writer,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._run import (
+    Outcome,
+    RunState,
+    Status,
+    compute,
+    first_line,
+)
+
+ROLLBACK_PLAYBOOK = "playbooks/rollback.yml"
+REASON_LIMIT = 4000
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who wants to open a run, and what for.
+
+    Attributes:
+        mode: live or rehearsal.
+        intent: golive or rollback.
+        until: phase to stop after; empty for all.
+        takeover: reason for taking the lock from whoever holds it; empty for not doing so.
+        limit_seconds: a lock whose holder gave no sign of life for so long may be taken.
+        owner: the asking process on the controller.
+        gone_session: the session whose process the controller has proven to be gone; empty for none.
+        dry: check mode; nothing is taken and nothing is written.
+    """
+
+    mode: str
+    intent: str
+    until: str
+    takeover: str
+    limit_seconds: int
+    owner: Owner
+    gone_session: str = ""
+    dry: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What opening comes to.
+
+    Attributes:
+        run: the run that goes on; None for a new one (golive) or nothing to do (rollback).
+        kind: begin, continue, undo, live, nothing.
+    """
+
+    run: RunState | None
+    kind: str
+
+
+def decide(country: str, runs: list[RunState], request: Request) -> Decision:
+    """What a request comes to in this state.
+
+    Raises:
+        GoliveError: it can't be done, with the way out.
+    """
+    _phases.until(request.until)
+    last = runs[-1] if runs else None
+    if last is not None and last.mode != request.mode:
+        if last.outcome in (Outcome.OPEN, Outcome.STOPPED):
+            raise GoliveError(
+                f"Run {last.id} of {country} is a {last.mode} run and isn't finished, but golive_mode is"
+                f" {request.mode}.",
+                remedy=f"Finish it or roll it back with golive_mode {last.mode} first.",
+            )
+        last = next((run for run in reversed(runs) if run.mode == request.mode), None)
+    if request.intent == "rollback":
+        return _decide_rollback(country, last)
+    if last is None or last.outcome is Outcome.ROLLED_BACK:
+        return Decision(None, "begin")
+    if last.outcome is Outcome.LIVE:
+        return Decision(last, "live")
+    if last.rollback_began:
+        raise GoliveError(
+            f"A rollback of run {last.id} of {country} has begun and isn't finished"
+            f" ({', '.join(last.to_undo) or 'closing'} still to undo), so this run can't go forward.",
+            remedy=f"Finish it with {ROLLBACK_PLAYBOOK}; the next golive.yml is a new run.",
+        )
+    return Decision(last, "continue")
+
+
+def _decide_rollback(country: str, last: RunState | None) -> Decision:
+    if last is None or last.outcome is Outcome.ROLLED_BACK:
+        return Decision(None, "nothing")
+    if last.users_in:
+        phase = last.phase(_phases.WINDOW_CLOSES)
+        raise GoliveError(
+            f"{country} can't be rolled back: {phase.name} began at {phase.started} in run {last.id},"
+            " so users may have been let into production and may have registered farmers there,"
+            " which going back would lose.",
+            remedy="Go forward: mend what is wrong in production"
+            + ("." if last.outcome is Outcome.LIVE else ", then run golive.yml again."),
+        )
+    if not last.to_undo and not last.rollback_began:
+        return Decision(None, "nothing")
+    return Decision(last, "undo")
+
+
+def shortened(reason: str) -> str:
+    """A reason as the journal keeps it."""
+    text = reason.strip()
+    return text if len(text) <= REASON_LIMIT else f"{text[: REASON_LIMIT - 1]}…"
+
+
+def open_run(journal: Journal, request: Request) -> dict[str, Any]:
+    """Open, continue or take back a run: take the lock and say where the country stands.
+
+    Returns:
+        ``changed``, ``run`` (what the playbooks work with) and ``summary`` (for people).
+
+    Raises:
+        GoliveError: refused, with the way out.
+    """
+    _phases.until(request.until)
+    reading, holder = journal.read()
+    runs = compute(reading.records, holder.session if holder else "")
+    decision = decide(journal.country, runs, request)
+    if decision.kind in ("live", "nothing"):
+        return _opened(journal.country, decision, request, "", "", changed=False)
+    if request.dry:
+        _why_taken(journal, holder, request)
+        run_id = decision.run.id if decision.run else _new_id(journal, runs)
+        return _opened(journal.country, decision, request, run_id, "", changed=False)
+    with journal.writing() as writer:
+        why = _why_taken(journal, writer.holder, request)
+        before = writer.holder
+        runs = compute(writer.records)
+        decision = decide(journal.country, runs, request)
+        if decision.kind in ("live", "nothing"):
+            return _opened(journal.country, decision, request, "", "", changed=False)
+        run_id = decision.run.id if decision.run else _new_id(journal, runs)
+        taken = writer.take(run_id, request.intent, request.owner)
+        notes = _journal_opening(writer, taken, before, why, request, decision)
+    return _opened(journal.country, decision, request, run_id, taken.session, changed=True, notes=notes)
+
+
+def _journal_opening(
+    writer: Writer, taken: Holder, before: Holder | None, why: str, request: Request, decision: Decision
+) -> list[str]:
+    """The opening's records; what else the operator should know."""
+    notes = []
+    writer.append(
+        taken.session,
+        "open",
+        mode=request.mode,
+        intent=request.intent,
+        kind=decision.kind,
+        until=request.until,
+        owner=request.owner.as_dict(),
+    )
+    if before is not None:
+        writer.append(taken.session, "take_over", reason=why, previous=before.as_dict())
+        notes.append(f"The lock was taken over from {before.owner.where}: {why}.")
+    notes += report_torn(writer, taken.session)
+    return notes
+
+
+def report_torn(writer: Writer, session: str) -> list[str]:
+    """Journal the half-written lines that were set aside; one sentence for each."""
+    notes = []
+    for torn in writer.unreported_torn():
+        writer.append(session, "torn", **torn)
+        notes.append(
+            f"A half-written record ({torn['bytes']} bytes) was set aside as {torn['file']}:"
+            " the event it was to tell of was never acknowledged."
+        )
+    return notes
+
+
+def _why_taken(journal: Journal, holder: Holder | None, request: Request) -> str:
+    """Why the lock may be taken; empty when it is free.
+
+    Raises:
+        LockHeldError: it may not.
+    """
+    if holder is None:
+        return ""
+    if request.owner.same_process(holder.owner):
+        return "it was held by this very process"
+    if request.gone_session and request.gone_session == holder.session:
+        return "its process is gone"
+    silent = holder.silent_seconds(journal.clock())
+    if silent > request.limit_seconds:
+        return f"no sign of life for {silent:.0f} s, the limit is {request.limit_seconds} s"
+    if request.takeover.strip():
+        return f"by decision: {one_line(request.takeover)}"
+    raise LockHeldError(
+        f"{journal.country} is being worked on by {holder.owner.where}: {holder.intent}, run {holder.run_id},"
+        f" since {holder.since}, last sign of life {silent:.0f} s ago.",
+        remedy=(
+            "Wait for it to end; or, if you know that it is dead, take over with"
+            f" -e golive_takeover='<reason>'; without a sign of life for {request.limit_seconds} s"
+            " the lock can be taken anyway."
+        ),
+        holder=holder,
+    )
+
+
+def _new_id(journal: Journal, runs: list[RunState]) -> str:
+    base = f"{journal.country}-{journal.clock():%Y%m%dT%H%M%SZ}"
+    taken = {run.id for run in runs}
+    number, run_id = 1, base
+    while run_id in taken:
+        number += 1
+        run_id = f"{base}-{number}"
+    return run_id
+
+
+def _opened(
+    country: str,
+    decision: Decision,
+    request: Request,
+    run_id: str,
+    session: str,
+    *,
+    changed: bool,
+    notes: Iterable[str] = (),
+) -> dict[str, Any]:
+    run = decision.run
+    live = decision.kind == "live"
+    golive = request.intent == "golive"
+    plan = _phases.until(request.until) if golive else []
+    summary = " ".join([_sentence(country, decision, run_id, plan), *notes])
+    return {
+        "changed": changed,
+        "run": {
+            "id": run.id if run else run_id,
+            "session": session,
+            "mode": request.mode,
+            "live": live,
+            "started": run.started if run else "",
+            "done": run.done if run and golive else [],
+            "plan": plan,
+            "undo": run.to_undo if run and not golive else [],
+        },
+        "summary": summary,
+    }
+
+
+def _sentence(country: str, decision: Decision, run_id: str, plan: list[str]) -> str:
+    run = decision.run
+    if decision.kind == "nothing":
+        return f"There is nothing to roll back in {country}: nothing has been changed that isn't undone."
+    if run is None:
+        return f"Run {run_id} begins for {country}: {len(plan)} phases, from {plan[0]} to {plan[-1]}."
+    if decision.kind == "live":
+        return f"{country} is live since {run.finished} (run {run.id}); nothing to do, only verifying."
+    if decision.kind == "undo":
+        order = ", ".join(run.to_undo) or "nothing; only to be closed"
+        return f"Run {run.id} of {country} is rolled back, in this order: {order}."
+    return f"Run {run.id} of {country} goes on {_where_it_stopped(run)}."
+
+
+def _where_it_stopped(run: RunState) -> str:
+    at = run.reached
+    done = f"{len(run.done)} of {len(run.phases)} phases are done and will only be verified"
+    if at is None:
+        return f"to be closed; {done}"
+    if at.status is Status.INTERRUPTED:
+        return f"at {at.name}, where its controller vanished (begun at {at.started}); {done}"
+    if at.status is Status.FAILED:
+        when = at.finished or at.started
+        return f"at {at.name}, which failed at {when} ({first_line(at.reason)}); {done}"
+    return f"at {at.name}; {done}"
+
+
+def begin(writer: Writer, session: str, phase: str, raw_gates: list[Any], out_of_order: str = "") -> Record:
+    """Journal the gates of a phase and the intention to change things.
+
+    Raises:
+        GoliveError: a gate isn't open, none was asked, or an earlier phase isn't done.
+    """
+    refusal = check_begin(writer.records, writer.prove(session).run_id, phase, raw_gates, out_of_order)
+    gates = [gate.as_dict() for gate in _gates.from_dicts(raw_gates)]
+    if refusal:
+        brief = str(refusal.returned.get("brief", refusal.sentence))
+        writer.append(session, "refused", phase, gates=gates, reason=shortened(brief))
+        raise refusal
+    details = {"out_of_order": out_of_order} if out_of_order else {}
+    return writer.append(session, "begin", phase, gates=gates, **details)
+
+
+def check_begin(
+    records: list[Record],
+    run_id: str,
+    phase: str,
+    raw_gates: list[Any],
+    out_of_order: str = "",
+) -> GoliveError | None:
+    """Why a phase may not begin; None when it may. Changes nothing.
+
+    An empty ``run_id`` is a dry run: there the earlier phases can't be done.
+    """
+    _phases.phase_named(phase, "phase")
+    gates = _gates.from_dicts(raw_gates)
+    if not gates:
+        return GoliveError(
+            f"{phase} may not begin: no gate was asked, and silence isn't a pass.",
+            remedy=f"This is a defect of the role {phase}: its gate must return at least one gate.",
+        )
+    closed = [gate for gate in gates if not gate.open]
+    if closed:
+        sentence = f"{phase} may not begin: {len(closed)} of {len(gates)} gates are closed"
+        refusal = GoliveError(
+            f"{sentence}.\n{_gates.table(gates)}\n",
+            remedy="Nothing of this phase was changed; settle each closed gate, then run again.",
+        )
+        refusal.returned = {"brief": f"{sentence}: {', '.join(gate.name for gate in closed)}."}
+        return refusal
+    if not run_id:
+        return None
+    run = next((r for r in compute(records) if r.id == run_id), RunState(run_id, "live"))
+    missing = [name for name in _phases.before(phase) if run.phase(name).status is not Status.SUCCEEDED]
+    if missing and not out_of_order.strip():
+        return GoliveError(
+            f"{phase} may not begin: {', '.join(missing)} isn't done in this run.",
+            remedy="Run golive.yml without --tags and --skip-tags;"
+            " or give a reason in -e golive_out_of_order='<reason>', which is journalled.",
+        )
+    return None
+
+
+def begin_undo(writer: Writer, session: str, phase: str) -> Record:
+    """Journal that a phase is about to be undone.
+
+    Raises:
+        GoliveError: a later phase has to be undone first.
+    """
+    run_id = writer.prove(session).run_id
+    run = next(run for run in compute(writer.records) if run.id == run_id)
+    first = run.to_undo[: run.to_undo.index(phase)] if phase in run.to_undo else []
+    if first:
+        raise GoliveError(
+            f"{phase} can't be undone yet: {', '.join(first)} came later and has to be undone first.",
+            remedy=f"Run {ROLLBACK_PLAYBOOK} without --tags and --skip-tags.",
+        )
+    return writer.append(session, "undo_begin", phase)
+
+
+def end_of(writer: Writer, session: str) -> Record:
+    """Journal what the run has come to, and give the lock back."""
+    holder = writer.prove(session)
+    run = next(run for run in compute(writer.records, session) if run.id == holder.run_id)
+    if holder.intent == "rollback":
+        outcome = Outcome.STOPPED if run.to_undo else Outcome.ROLLED_BACK
+    else:
+        outcome = Outcome.LIVE if run.all_done else Outcome.STOPPED
+    record = writer.append(session, "close", outcome=outcome.value)
+    writer.release(session)
+    return record
+
+
+def lose(writer: Writer, session: str, reason: str) -> Record:
+    """Journal that the session lost a host, as the failure of what it was doing, and give the lock back."""
+    run_id = writer.prove(session).run_id
+    run = next(run for run in compute(writer.records, session) if run.id == run_id)
+    busy = {Status.RUNNING: "fail", Status.UNDOING: "undo_fail"}
+    for phase in run.phases:
+        if phase.status in busy:
+            writer.append(session, busy[phase.status], phase.name, reason=shortened(reason))
+    writer.append(session, "note", reason=shortened(reason))
+    return stop(writer, session)
+
+
+def stop(writer: Writer, session: str) -> Record:
+    """Journal that the run stops here, and give the lock back so that anybody can go on."""
+    record = writer.append(session, "stop", outcome=Outcome.STOPPED.value)
+    writer.release(session)
+    return record
+
+
+def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
+    """Journal one event, as the module `journal` was asked to.
+
+    Raises:
+        GoliveError: refused, or not written.
+    """
+    event, session = asked["event"], asked["session"]
+    if asked["phase"] or event not in ("note", "close", "lost"):
+        _phases.phase_named(asked["phase"], "phase")
+    outcome = ""
+    with journal.writing() as writer:
+        holder = writer.prove(session)
+        if holder.run_id != asked["run_id"]:
+            raise GoliveError(
+                f"This session works on run {holder.run_id}, not on {asked['run_id'] or 'none'}."
+            )
+        report_torn(writer, session)
+        if event == "begin":
+            record = begin(writer, session, asked["phase"], asked["gates"], asked["out_of_order"])
+        elif event == "undo_begin":
+            record = begin_undo(writer, session, asked["phase"])
+        elif event == "close":
+            record = end_of(writer, session)
+            outcome = str(record["outcome"])
+        elif event == "lost":
+            record = lose(writer, session, asked["reason"])
+        else:
+            record = writer.append(session, event, asked["phase"], **_details(journal, holder, asked))
+            if event in ("fail", "undo_fail"):
+                record = stop(writer, session)
+        return {
+            "changed": True,
+            "seq": record["seq"],
+            "head": record["hash"],
+            "seconds": _seconds(writer.records, holder.run_id, asked) if event == "finish" else 0.0,
+            "outcome": outcome,
+        }
+
+
+def judge(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
+    """The same in check mode: nothing is written, but the gates of a begin are judged.
+
+    Raises:
+        GoliveError: a gate isn't open.
+    """
+    reading, _holder = journal.read()
+    if asked["event"] == "begin":
+        refusal = check_begin(reading.records, "", asked["phase"], asked["gates"])
+        if refusal:
+            raise refusal
+    return {"changed": True, "seq": 0, "head": reading.head, "seconds": 0.0, "outcome": ""}
+
+
+def _details(journal: Journal, holder: Holder, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a record of this event holds besides the usual."""
+    event = asked["event"]
+    if event in ("fail", "undo_fail", "note"):
+        details: dict[str, Any] = {"reason": shortened(asked["reason"])}
+        if asked["task"]:
+            details["task"] = asked["task"]
+        if asked["recheck"]:
+            details["recheck"] = True
+        return details
+    if event not in ("finish", "undo_finish"):
+        return {}
+    result = dict(asked["result"])
+    files = result.pop("files", None) or {}
+    prefix = "" if event == "finish" else "undo-"
+    return {
+        "result": result,
+        "files": [
+            journal.keep_evidence(holder.run_id, asked["phase"], f"{prefix}{name}", value)
+            for name, value in sorted(files.items())
+        ],
+    }
+
+
+def _seconds(records: list[Record], run_id: str, asked: dict[str, Any]) -> float:
+    run = next(run for run in compute(records) if run.id == run_id)
+    return run.phase(asked["phase"]).seconds or 0.0

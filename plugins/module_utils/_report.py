@@ -1,0 +1,346 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What people and programs read of a run: status, report.json and report.html, all from the same data."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils import _phases
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Journal, moment
+from ansible_collections.dfr.golive.plugins.module_utils._run import (
+    Outcome,
+    RunState,
+    Status,
+    compute,
+    describe,
+    first_line,
+)
+
+SCHEMA = "dfr.golive/report/1"
+QUIET_SECONDS = 60
+EVIDENCE = ("sync_data/tables",)
+_REPORTED = {
+    Status.SUCCEEDED.value: "succeeded",
+    Status.UNDONE.value: "undone",
+    Status.PENDING.value: "pending",
+}
+_MARKS = {
+    Status.PENDING.value: " ",
+    Status.RUNNING.value: ">",
+    Status.INTERRUPTED.value: "?",
+    Status.SUCCEEDED.value: "+",
+    Status.FAILED.value: "x",
+    Status.UNDOING.value: "<",
+    Status.UNDO_FAILED.value: "x",
+    Status.UNDONE.value: "-",
+}
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them."""
+    if seconds is None:
+        return ""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def when(text: str | None) -> str:
+    """A stamp as people read it."""
+    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC" if text else ""
+
+
+def inform(journal: Journal, run_id: str, wanted: list[str], inventory: str) -> dict[str, Any]:
+    """Everything that status and report are made of, proven.
+
+    Args:
+        journal: of the country.
+        run_id: the run to tell of; the last one when empty.
+        wanted: evidence to return, each as ``phase/name``.
+        inventory: for the commands in the text.
+
+    Raises:
+        GoliveError: the journal or its evidence is damaged, or there is no such run.
+    """
+    reading, holder = journal.read()
+    session = holder.session if holder else ""
+    run = describe(reading.records, holder, run_id)
+    kept = [(phase.name, file) for phase in run.phases for file in phase.files] if run else []
+    proven = {f"{phase}/{file['name']}": journal.evidence(file) for phase, file in kept}
+    text = status_text(journal.country, run, holder, journal.clock(), inventory)
+    if reading.torn:
+        text += f"\nThe journal ends in a half-written record ({len(reading.torn)} bytes): a run was cut off."
+    return {
+        "country": journal.country,
+        "journal": {
+            "path": str(journal.path),
+            "records": len(reading.records),
+            "head": reading.head,
+            "torn_bytes": len(reading.torn),
+        },
+        "lock": holder.as_dict() if holder else {},
+        "runs": [
+            {
+                "id": each.id,
+                "mode": each.mode,
+                "outcome": each.outcome.value,
+                "started": each.started,
+                "finished": each.finished,
+            }
+            for each in compute(reading.records, session)
+        ],
+        "run": run.as_dict() if run else {},
+        "evidence": {name: proven[name] for name in wanted if name in proven},
+        "evidence_proven": len(proven),
+        "text": text,
+    }
+
+
+def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:
+    """The report of one run.
+
+    Args:
+        info: what `journal_info` returned.
+        title: the country's name for people.
+
+    Raises:
+        GoliveError: there is no run to report on.
+    """
+    run = info["run"]
+    if not run:
+        raise GoliveError(f"Nothing has ever run for {info['country']}, so there is nothing to report.")
+    by_name = {phase["name"]: phase for phase in run["phases"]}
+    sync = by_name["sync_data"]["result"]
+    window = run["window"]
+    return {
+        "schema": SCHEMA,
+        "country": info["country"],
+        "title": title or info["country"],
+        "run_id": run["id"],
+        "mode": run["mode"],
+        "outcome": "stopped" if run["outcome"] == Outcome.OPEN.value else run["outcome"],
+        "in_progress": run["outcome"] == Outcome.OPEN.value,
+        "started": run["started"],
+        "finished": run["finished"],
+        "owner": {key: run["owner"].get(key, "") for key in ("user", "host")},
+        "sessions": run["sessions"],
+        "failure": run["failure"] if run["outcome"] != Outcome.LIVE.value else None,
+        "freeze_window": window,
+        "phases": [_phase(by_name[phase.name], phase) for phase in _phases.PHASES],
+        "sync": {
+            "sources": sync.get("sources", []),
+            "tables": info["evidence"].get("sync_data/tables", []),
+            "filestore": sync.get("filestore"),
+        },
+        "signoffs": by_name["preflight"]["result"].get("signoffs", []),
+        "journal": {"records": info["journal"]["records"], "head": info["journal"]["head"]},
+    }
+
+
+def _phase(state: dict[str, Any], phase: _phases.Phase) -> dict[str, Any]:
+    return {
+        "number": phase.number,
+        "name": phase.name,
+        "title": phase.title,
+        "status": _REPORTED.get(state["status"], "failed"),
+        "state": state["status"],
+        "started": state["started"],
+        "finished": state["finished"],
+        "seconds": state["seconds"],
+        "gate_seconds": state["gate_seconds"],
+        "attempts": state["attempts"],
+        "gates": state["gates"],
+        "result": state["result"],
+        "reason": state["reason"],
+        "task": state["task"],
+    }
+
+
+def render(report: dict[str, Any], template: str) -> str:
+    """report.html: every value escaped; one that is missing stays blank, since no report may fail a go-live.
+
+    Args:
+        report: see `build`.
+        template: Jinja2 source.
+    """
+    jinja2 = require("jinja2", "python3-jinja2")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["duration"] = duration
+    environment.filters["when"] = when
+    html: str = environment.from_string(template).render(report=report)
+    return html
+
+
+def write(report: dict[str, Any], html: str, artifacts: Path) -> tuple[Path, Path, bool]:
+    """Write both files and point ``latest`` at them.
+
+    Returns:
+        The paths of report.json and report.html, and whether anything changed.
+
+    Raises:
+        GoliveError: the folder can't be written.
+    """
+    country = artifacts / report["country"]
+    folder = country / report["run_id"]
+    paths = folder / "report.json", folder / "report.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        written = [_replace(paths[0], text), _replace(paths[1], html)]
+        latest = country / "latest"
+        if not latest.is_symlink() or latest.readlink() != Path(report["run_id"]):
+            draft = country / f".latest.{os.getpid()}"
+            draft.unlink(missing_ok=True)
+            draft.symlink_to(report["run_id"])
+            draft.replace(latest)
+            written.append(True)
+    except OSError as exc:
+        raise GoliveError(
+            f"Can't write the report to {folder}: {exc.strerror or exc}.",
+            remedy="Set golive_artifacts_dir to a folder that you may write on the controller.",
+        ) from exc
+    return *paths, any(written)
+
+
+def _replace(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+    return True
+
+
+def status_text(
+    country: str, run: RunState | None, holder: Holder | None, now: datetime, inventory: str = ""
+) -> str:
+    """Where a country stands, for people."""
+    if run is None:
+        return "\n".join(
+            [f"{country}: nothing has ever run here.", *_lock_lines(holder, now), *way(None, inventory)]
+        )
+    lines = [_headline(country, run)]
+    lines.append(
+        f"Started {when(run.started)} by {run.owner.get('user', '?')}@{run.owner.get('host', '?')}"
+        + (f", {run.sessions} sessions" if run.sessions > 1 else "")
+        + (f"; a {run.mode}" if run.mode != "live" else "")
+        + "."
+    )
+    lines += [_phase_line(number, phase) for number, phase in enumerate(run.phases, start=1)]
+    lines += _window_lines(run, now)
+    if run.failure and run.outcome is not Outcome.LIVE:
+        failure = run.failure
+        undo = "the undo of " if failure["undo"] else ""
+        lines.append(
+            f"Last failure: {undo}{failure['phase']}, {when(failure['time'])}: {first_line(failure['reason'], 400)}"
+        )
+    lines += _lock_lines(holder, now)
+    if holder is None:
+        lines += way(run, inventory)
+    return "\n".join(lines)
+
+
+def _headline(country: str, run: RunState) -> str:
+    done = f"{len(run.done)} of {len(run.phases)} phases done"
+    if run.outcome is Outcome.LIVE:
+        return f"{country} is live since {when(run.finished)} (run {run.id})."
+    if run.outcome is Outcome.ROLLED_BACK:
+        return f"{country}: run {run.id} was rolled back, finished {when(run.finished)}."
+    if run.rollback_began:
+        left = ", ".join(run.to_undo) or "only to be closed"
+        return f"{country}: run {run.id} is being rolled back; left: {left}."
+    at = run.reached
+    where = f"at {at.name} ({at.status.value.replace('_', ' ')})" if at else "before it was closed"
+    if run.outcome is Outcome.STOPPED:
+        return f"{country}: run {run.id} stopped {where}; {done}."
+    if at is not None and at.status is Status.RUNNING:
+        return f"{country}: run {run.id} is working on {at.name}; {done}."
+    return f"{country}: run {run.id} is open {where}; {done}."
+
+
+def _phase_line(number: int, phase: Any) -> str:
+    tail = duration(phase.seconds)
+    if phase.attempts > 1:
+        tail += f"  attempt {phase.attempts}"
+    if phase.reason and phase.status in (Status.FAILED, Status.UNDO_FAILED):
+        tail += f"  {first_line(phase.reason, 120)}"
+    status = phase.status.value
+    return f"  [{_MARKS[status]}] {number} {phase.name:<16} {status.replace('_', ' '):<12} {tail}".rstrip()
+
+
+def _window_lines(run: RunState, now: datetime) -> list[str]:
+    window = run.window
+    if window.opened is None:
+        return ["Freeze window: not opened."]
+    if window.closed is None:
+        open_for = (now - moment(window.opened)).total_seconds()
+        return [f"Freeze window: OPEN since {when(window.opened)}, {duration(open_for)}."]
+    by = "the users are in" if window.closed_by == _phases.WINDOW_CLOSES else "rolled back"
+    return [f"Freeze window: {duration(window.seconds)}, closed {when(window.closed)} ({by})."]
+
+
+def _lock_lines(holder: Holder | None, now: datetime) -> list[str]:
+    if holder is None:
+        return ["Lock: free."]
+    silent = holder.silent_seconds(now)
+    held = f"Lock: held by {holder.owner.where} for {holder.intent} since {when(holder.since)}"
+    lines = [f"{held}, last sign of life {duration(silent)} ago."]
+    if silent > QUIET_SECONDS:
+        lines.append(
+            "          If that run is gone: start again from the same controller, which notices it;"
+            " from another one with -e golive_takeover='<reason>'."
+        )
+    return lines
+
+
+def way(run: RunState | None, inventory: str) -> list[str]:
+    """The commands that lead on and back from here."""
+    tail = f" -i {inventory}" if inventory else ""
+    on, back = f"ansible-playbook golive.yml{tail}", f"ansible-playbook playbooks/rollback.yml{tail}"
+    if run is None or run.outcome is Outcome.ROLLED_BACK:
+        return [f"Start:    {on}"]
+    if run.outcome is Outcome.LIVE:
+        return []
+    if run.rollback_began:
+        return [f"Go on:    {back}"]
+    if run.users_in:
+        return [
+            f"Go on:    {on}",
+            "Go back:  no longer possible: users may have been let in and may have registered farmers.",
+        ]
+    if not run.to_undo:
+        return [f"Go on:    {on}", "Go back:  nothing was changed, there is nothing to undo."]
+    return [f"Go on:    {on}", f"Go back:  {back}"]
+
+
+def closing_text(report: dict[str, Any]) -> str:
+    """What a run came to, in a few lines."""
+    window = report["freeze_window"]
+    done = [phase["name"] for phase in report["phases"] if phase["status"] == "succeeded"]
+    run, country = f"run {report['run_id']}", report["country"]
+    outcome = {
+        "live": f"{country} is live: all {len(done)} phases of {run} are done.",
+        "rolled_back": f"{country} is rolled back: {run} is undone.",
+        "stopped": f"{country}: {run} stops here; done: {', '.join(done) or 'nothing'}.",
+    }[report["outcome"]]
+    lines = [outcome]
+    opened = when(window["opened"])
+    if window["closed"]:
+        lines.append(f"Freeze window: {duration(window['seconds'])}, {opened} to {when(window['closed'])}.")
+        lines += [f"  {part['name']:<16} {part['seconds']:8.1f} s" for part in window["split"]]
+        if window["idle_seconds"]:
+            lines.append(f"  {'nobody at work':<16} {window['idle_seconds']:8.1f} s")
+    elif window["opened"]:
+        lines.append(f"The freeze window is OPEN since {opened}: nobody can register a farmer.")
+    return "\n".join(lines)

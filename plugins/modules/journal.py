@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: journal
+short_description: Journal one event of a go-live
+version_added: "1.0.0"
+author: the dfr.golive contributors (@dfr-golive)
+description:
+  - Appends one record to the journal of a country on the state host, and comes back when it is on the disk.
+  - A phase may only begin when every gate passed or was waived; what refuses it is journalled too.
+  - Only the session that holds the lock of the country can append.
+attributes:
+  check_mode:
+    description: Appends nothing; gates are judged all the same.
+    support: full
+  diff_mode:
+    description: Shows what it changes.
+    support: none
+options:
+  state_dir:
+    description: Folder on the state host that holds the journals of all countries.
+    type: path
+    required: true
+  country:
+    description: Short code of the country.
+    type: str
+    required: true
+  run_id:
+    description: The run, as M(dfr.golive.run_open) returned it; empty in check mode.
+    type: str
+    required: true
+  session:
+    description: The session, as M(dfr.golive.run_open) returned it; empty in check mode.
+    type: str
+    required: true
+  event:
+    description:
+      - What happens.
+      - V(fail) and V(undo_fail) also end the session and give the lock back, so that anybody can go on.
+      - V(lost) is V(fail) or V(undo_fail) of whatever the session was doing, for when a host was lost and the
+        phase can't say so itself.
+      - V(close) ends it with the outcome that the journal proves.
+    type: str
+    required: true
+    choices: [begin, finish, fail, undo_begin, undo_finish, undo_fail, note, lost, close]
+  phase:
+    description: The phase it happens in; empty for V(close), V(lost) and a V(note) about the whole run.
+    type: str
+    default: ''
+  gates:
+    description: For V(begin), what the phase's gates said; an empty list is refused, since silence isn't a
+      pass.
+    type: list
+    elements: dict
+    default: []
+  result:
+    description:
+      - For V(finish) and V(undo_finish), what was done in a few figures; neither secrets nor personal data.
+      - Its key C(files) holds evidence too long for a record. Each entry becomes a file of that name on
+        the state host, of which the journal keeps the digest.
+    type: dict
+    default: {}
+  reason:
+    description: For V(fail), V(undo_fail), V(lost) and V(note), one sentence.
+    type: str
+    default: ''
+  task:
+    description: For V(fail) and V(undo_fail), the name of the task that failed.
+    type: str
+    default: ''
+  recheck:
+    description: For V(fail), that a phase done before was found changed; the phase itself stays done.
+    type: bool
+    default: false
+  out_of_order:
+    description: For V(begin), why the phase may begin although an earlier one isn't done; journalled.
+    type: str
+    default: ''
+seealso:
+  - module: dfr.golive.run_open
+  - module: dfr.golive.journal_info
+"""
+
+EXAMPLES = r"""
+- name: Journal the gates and what is about to be done
+  dfr.golive.journal:
+    state_dir: /var/lib/dfr-golive
+    country: tonga
+    run_id: "{{ golive_run.id }}"
+    session: "{{ golive_run.session }}"
+    event: begin
+    phase: freeze_legacy
+    gates: "{{ gate.gates }}"
+
+- name: Journal what was done
+  dfr.golive.journal:
+    state_dir: /var/lib/dfr-golive
+    country: tonga
+    run_id: "{{ golive_run.id }}"
+    session: "{{ golive_run.session }}"
+    event: finish
+    phase: freeze_legacy
+    result:
+      sessions_ended: 14
+"""
+
+RETURN = r"""
+seq:
+  description: Number of the record; 0 in check mode.
+  type: int
+  returned: success
+head:
+  description: Hash of the last record.
+  type: str
+  returned: success
+seconds:
+  description: For V(finish), seconds since the phase began; otherwise 0.
+  type: float
+  returned: success
+outcome:
+  description: For V(close), what the run came to (live, rolled_back, stopped); otherwise empty.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils import _open
+from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    journal = Journal(module.params["state_dir"], module.params["country"])
+    if module.check_mode:
+        return _open.judge(journal, module.params)
+    return _open.journal_event(journal, module.params)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "country": {"type": "str", "required": True},
+            "run_id": {"type": "str", "required": True},
+            "session": {"type": "str", "required": True},
+            "event": {
+                "type": "str",
+                "required": True,
+                "choices": [
+                    "begin",
+                    "finish",
+                    "fail",
+                    "undo_begin",
+                    "undo_finish",
+                    "undo_fail",
+                    "note",
+                    "lost",
+                    "close",
+                ],
+            },
+            "phase": {"type": "str", "default": ""},
+            "gates": {"type": "list", "elements": "dict", "default": []},
+            "result": {"type": "dict", "default": {}},
+            "reason": {"type": "str", "default": ""},
+            "task": {"type": "str", "default": ""},
+            "recheck": {"type": "bool", "default": False},
+            "out_of_order": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: journal_info
+short_description: Read where a country stands from its journal
+version_added: "1.0.0"
+author: the dfr.golive contributors (@dfr-golive)
+description:
+  - Reads and proves the journal of a country on the state host, the evidence kept with it included, and
+    computes from it where the country stands. It takes no lock and changes nothing.
+  - A country for which nothing has ever run is an answer, not an error.
+attributes:
+  check_mode:
+    description: Can run in check mode and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what it changes.
+    support: none
+options:
+  state_dir:
+    description: Folder on the state host that holds the journals of all countries.
+    type: path
+    required: true
+  country:
+    description: Short code of the country.
+    type: str
+    required: true
+  run_id:
+    description: The run to tell of; the last one when empty.
+    type: str
+    default: ''
+  evidence:
+    description: Evidence files to return, each as C(phase/name). All others are only proven.
+    type: list
+    elements: str
+    default: []
+  inventory:
+    description: The inventory as it is typed on the command line, for the commands in RV(text).
+    type: str
+    default: ''
+seealso:
+  - module: dfr.golive.journal
+  - module: dfr.golive.report
+"""
+
+EXAMPLES = r"""
+- name: Read where this country stands
+  dfr.golive.journal_info:
+    state_dir: /var/lib/dfr-golive
+    country: tonga
+  register: info
+
+- name: Say it
+  ansible.builtin.debug:
+    msg: "{{ info.text }}"
+"""
+
+RETURN = r"""
+country:
+  description: The country.
+  type: str
+  returned: success
+journal:
+  description: Its path, how many records it holds, the hash of the last one, and the bytes of a
+    half-written line at its end.
+  type: dict
+  returned: success
+  sample: {path: /var/lib/dfr-golive/tonga/journal.jsonl, records: 31, head: 0f3c, torn_bytes: 0}
+lock:
+  description: Who holds the lock; empty when it is free.
+  type: dict
+  returned: success
+runs:
+  description: All runs, the oldest first, each with C(id), C(mode), C(outcome), C(started) and C(finished).
+  type: list
+  elements: dict
+  returned: success
+run:
+  description: The run in full, with its phases and its freeze window; empty when nothing has ever run.
+  type: dict
+  returned: success
+evidence:
+  description: The evidence that was asked for and exists, by C(phase/name).
+  type: dict
+  returned: success
+evidence_proven:
+  description: How many evidence files of the run agree with their digests.
+  type: int
+  returned: success
+text:
+  description: Where the country stands, for people, with the commands that lead on and back.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+from ansible_collections.dfr.golive.plugins.module_utils._report import inform
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    journal = Journal(params["state_dir"], params["country"])
+    return {
+        "changed": False,
+        **inform(journal, params["run_id"], params["evidence"], params["inventory"]),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "country": {"type": "str", "required": True},
+            "run_id": {"type": "str", "default": ""},
+            "evidence": {"type": "list", "elements": "str", "default": []},
+            "inventory": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
