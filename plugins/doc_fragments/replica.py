@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of what the modules about a copy share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  name:
+    description: What the copy is for; stays the same when databases are renamed.
+    type: str
+    required: true
+  source:
+    description:
+      - The database that is copied. The operator's role needs REPLICATION, and the rights of the tables'
+        owners.
+    type: dict
+    required: true
+    suboptions:
+      login_host:
+        description: Host name or address of the source's server, as seen from the managed host.
+        type: str
+        required: true
+      login_port:
+        description: TCP port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: The operator's role there.
+        type: str
+        required: true
+      login_password:
+        description: Password of the operator's role.
+        type: str
+        required: true
+      database:
+        description: The database's name.
+        type: str
+        required: true
+      maintenance_database:
+        description: Another database of the same cluster, in which before-states are kept.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on the managed host; the system's store when empty.
+        type: path
+      connect_timeout:
+        description: Limit for opening a connection, in seconds.
+        type: int
+        default: 10
+  target:
+    description:
+      - The copy, which need not exist.
+      - The operator's role needs CREATEDB, REPLICATION and membership of O(owner) and C(pg_create_subscription);
+        before PostgreSQL 16 only a superuser may make a subscription.
+    type: dict
+    required: true
+    suboptions:
+      login_host:
+        description: Host name or address of the target's server, as seen from the managed host.
+        type: str
+        required: true
+      login_port:
+        description: TCP port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: The operator's role there.
+        type: str
+        required: true
+      login_password:
+        description: Password of the operator's role.
+        type: str
+        required: true
+      database:
+        description: The database's name.
+        type: str
+        required: true
+      maintenance_database:
+        description: Another database of the same cluster, in which before-states are kept.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on the managed host; the system's store when empty.
+        type: path
+      connect_timeout:
+        description: Limit for opening a connection, in seconds.
+        type: int
+        default: 10
+  owner:
+    description: The role that owns the copy and all in it.
+    type: str
+    required: true
+  reach:
+    description: How the target's server reaches the source's server.
+    type: dict
+    required: true
+    suboptions:
+      host:
+        description: Host name or address as the target's server sees it.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        default: 5432
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on the target's server; the system's store when empty.
+        type: str
+  work_dir:
+    description: Directory on the managed host for definitions and small tables on their way.
+    type: path
+    default: /var/lib/dfr-golive/work
+  jobs:
+    description: Parallel connections for copying and comparing.
+    type: int
+    default: 2
+  limit_seconds:
+    description: Limit for each step, in seconds.
+    type: int
+    default: 3600
+requirements:
+  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
+  - psql, pg_dump and pg_restore of the source's major version or newer on the managed host
+"""

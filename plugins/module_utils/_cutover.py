@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the last write to the proof, for any two PostgreSQL databases: fence the source, drain, verify.
+
+Where it ends badly nothing is lost: the fence it raised is lifted, writers go on at the source, and the copy goes on
+following it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils._delta import verify
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._fence_postgres import (
+    DEFAULT_EXEMPT_ROLES,
+    lift_fence,
+    raise_fence,
+    read_fence,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair, demand, drain
+
+PURPOSE = "replica"
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Who is fenced out of the source.
+
+    Attributes:
+        app_role: the application's role there.
+        run_id: on whose behalf.
+        exempt_roles: superusers that people answer for.
+    """
+
+    app_role: str
+    run_id: str = "sync"
+    exempt_roles: Sequence[str] = DEFAULT_EXEMPT_ROLES
+
+
+def cutover(pair: Pair, writers: Writers, *, full: bool = False, drain_seconds: float = 60) -> dict[str, Any]:
+    """Fence, drain and prove; the fence stays up when all is well. A repeat proves again.
+
+    Args:
+        pair: source and copy, proven before (or ``full``).
+        writers: who is fenced out.
+        full: compare everything instead of what was touched.
+        drain_seconds: limit for the drain.
+
+    Raises:
+        GoliveError: a step failed; the fence is lifted if it was this call that raised it.
+    """
+    demand(pair, "following" if full else "proven")
+    started = time.monotonic()
+    with connect(pair.source_admin(), autocommit=True) as admin:
+        mine = read_fence(admin, pair.source.database, purpose=PURPOSE)[0] is None
+        try:
+            raised = raise_fence(
+                admin,
+                pair.source.database,
+                run_id=writers.run_id,
+                app_role=writers.app_role,
+                purpose=PURPOSE,
+                exempt_roles=writers.exempt_roles,
+            )
+            fenced = time.monotonic()
+            drained = drain(pair, limit_seconds=drain_seconds)
+            proof = verify(pair, full=full)
+        except GoliveError as exc:
+            if not mine:
+                raise
+            lift_fence(admin, pair.source.database, purpose=PURPOSE)
+            exc.remedy = f"The fence was lifted, nothing is lost. {exc.remedy}".strip()
+            raise
+    return {
+        "changed": True,
+        "fence": raised.evidence,
+        "drain": drained,
+        "proof": proof,
+        "seconds": {
+            "fence": round(fenced - started, 3),
+            "drain": drained["seconds"],
+            "fence_to_verified": round(time.monotonic() - fenced, 3),
+            "total": round(time.monotonic() - started, 3),
+        },
+    }
+
+
+def reopen(pair: Pair) -> bool:
+    """Lift the fence of `cutover`; the source is written to again."""
+    with connect(pair.source_admin(), autocommit=True) as admin:
+        return lift_fence(admin, pair.source.database, purpose=PURPOSE).changed

@@ -1,0 +1,550 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The copy is made on any day before the freeze: everything through the slot's snapshot, then it follows.
+
+Why not the subscription's own initial copy: it needs the indexes first (or a second pass), takes one slot per table and
+took longer. A copy through the snapshot of exactly the slot's position is as exact, runs in parallel and builds the
+indexes after the rows. ``pg_dump`` and ``pg_restore`` bring the definitions and whatever is small; the rows of big
+tables flow from server to server through a pipe of two ``psql``, binary where that is safe, and never touch this host's
+disk.
+
+The stages are remembered as they are reached, so that a repeat goes on where the last call ended: the slot keeps the
+changes meanwhile. Rows that were cut short come again (their snapshot ended with the call), indexes go on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ansible_collections.dfr.golive.plugins.module_utils import _digest
+from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
+    Relation,
+    read_fingerprint,
+    read_relations,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
+    PostgresLogin,
+    connect,
+    driver,
+    scalar,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._replication import (
+    STAGES,
+    Memory,
+    Pair,
+    clear,
+    forget_pair,
+    set_identities,
+    subscribe,
+    wait_applied,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._sync import read_locale
+from ansible_collections.dfr.golive.plugins.module_utils._wal import (
+    current_position,
+    exporting_slot,
+    publish,
+    read_slots,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+DUMP = "dump"
+
+
+def seed(pair: Pair, *, tell: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+    """Make the copy, or go on with it, until it follows its source. Nothing to do when it does.
+
+    Args:
+        pair: source and copy.
+        tell: is told the progress about once a second.
+
+    Raises:
+        GoliveError: a step failed; repeat to go on.
+    """
+    watch = _Watch()
+    memory = _resume(pair)
+    again = memory is not None
+    if memory is None:
+        memory = _begin(pair)
+        _copy(pair, memory, watch, tell)
+    if memory.stage == "copied":
+        _finish(pair, memory, watch, tell, again=again)
+    if memory.stage == "restored":
+        watch.timed("follow", lambda: _follow(pair, memory))
+    elif not watch.seconds:
+        subscribe(pair)
+        return {"changed": False, "stage": memory.stage, "seconds": {}, "evidence": memory.evidence}
+    return {
+        "changed": True,
+        "stage": memory.stage,
+        "seconds": watch.seconds,
+        "evidence": memory.evidence,
+    }
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, name: str, job: Callable[[], Any]) -> Any:
+        start = time.monotonic()
+        try:
+            return job()
+        finally:
+            self.seconds[name] = round(time.monotonic() - start, 3)
+
+
+def dump_directory(pair: Pair) -> Path:
+    return pair.work_dir / f"dfr-golive-seed-{pair.label}"
+
+
+def _resume(pair: Pair) -> Memory | None:
+    """What an earlier call reached that is still worth going on with; what isn't is cleared away."""
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        memory = Memory.load(admin, pair)
+        there = _exists(admin, pair.target.database)
+    with connect(pair.source) as conn:
+        slot = read_slots(conn, pair.label).get(pair.label)
+    useful = memory is not None and slot is not None and not slot.lost
+    if useful and memory is not None:
+        if memory.stage == "copied" and there and (dump_directory(pair) / "toc.dat").is_file():
+            return memory
+        if STAGES.index(memory.stage) >= STAGES.index("restored") and there:
+            return memory
+    if memory is None and there:
+        raise GoliveError(
+            f"A database {pair.target.database} exists on {pair.target.host} that no run of ours made.",
+            remedy="Find out whose it is; rename or drop it.",
+        )
+    discard(pair)
+    return None
+
+
+def _exists(admin: psycopg.Connection[Any], database: str) -> bool:
+    return bool(scalar(admin, "select count(*) from pg_catalog.pg_database where datname = %s", (database,)))
+
+
+def drop_copy(admin: psycopg.Connection[Any], pair: Pair) -> bool:
+    """Drop the copy's database if one of ours is there.
+
+    Raises:
+        GoliveError: a database of that name is there that we didn't make.
+    """
+    sql = require("psycopg.sql", "python3-psycopg")
+    if not _exists(admin, pair.target.database):
+        return False
+    memory = Memory.load(admin, pair)
+    if memory is None or memory.copy != pair.target.database:
+        raise GoliveError(
+            f"A database {pair.target.database} exists on {pair.target.host} that no run of ours made.",
+            remedy="Find out whose it is; rename or drop it.",
+        )
+    admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(pair.target.database)))
+    return True
+
+
+def discard(pair: Pair) -> dict[str, Any]:
+    """The undo of a seed, wherever it stopped: what follows, what was kept, the dump, and the copy itself.
+
+    Raises:
+        GoliveError: a server can't be reached or refuses; repeat then.
+    """
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        there = _exists(admin, pair.target.database)
+    cleared = clear(pair, copy_exists=there, forgetting=False)
+    shutil.rmtree(dump_directory(pair), ignore_errors=True)
+    progress_file(pair).unlink(missing_ok=True)
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        if drop_copy(admin, pair):
+            cleared["dropped"].append(f"database {pair.target.database}")
+        forget_pair(admin, pair)
+    return {"changed": bool(cleared["dropped"]), "dropped": cleared["dropped"]}
+
+
+def _begin(pair: Pair) -> Memory:
+    """Remembered before anything is made: whatever happens next is found again."""
+    memory = Memory("begun", pair.source.database, pair.target.database)
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        memory.save(admin, pair)
+    return memory
+
+
+def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Callable[[dict[str, Any]], None] | None) -> None:
+    """Definitions and rows, all through the snapshot of the slot's position."""
+    memory.evidence["identities"] = set_identities(pair)
+    with connect(pair.source) as conn:
+        relations = read_relations(conn)
+        unlogged = [r.label for r in relations if r.persistence == "u"]
+        if unlogged:
+            raise GoliveError(
+                f"Unlogged tables can't be followed: {', '.join(unlogged[:8])}.",
+                remedy="alter table <name> set logged; or use sync_data_method: dump.",
+            )
+        objects = scalar(conn, "select count(*) from pg_catalog.pg_largeobject_metadata")
+        if objects:
+            raise GoliveError(
+                f"{pair.source.database} holds {objects} large objects, which can't be followed.",
+                remedy="Use sync_data_method: dump.",
+            )
+        publish(conn, pair.label, relations, keys_only=False)
+        locale = read_locale(conn)
+        pieces = cut(conn, relations, pair.jobs)
+    big = sorted({piece.relation.label for piece in pieces})
+    directory = str(dump_directory(pair))
+    crew = Crew(pair.limit_seconds)
+    with exporting_slot(pair.source, pair.label, limit_seconds=min(600, pair.limit_seconds)) as (
+        lsn,
+        snapshot,
+    ):
+        memory.position = lsn
+        with _digest.reading(pair.source, snapshot=snapshot) as conn:
+            memory.fingerprint = read_fingerprint(conn)
+        with _Told(pair, "copy", relations, tell):
+            excluded = [f"--exclude-table-data={_pattern(r)}" for r in relations if r.label in set(big)]
+            watch.timed(
+                "dump",
+                lambda: dump(
+                    crew,
+                    pair.source,
+                    directory,
+                    snapshot=snapshot,
+                    jobs=pair.jobs,
+                    more=["--no-publications", "--no-subscriptions", *excluded],
+                ),
+            )
+            with connect(pair.target_admin(), autocommit=True) as admin:
+                drop_copy(admin, pair)
+                make_copy(admin, pair, locale.create_options())
+            watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
+            watch.timed("rows", lambda: _rows(crew, pair, pieces, snapshot, locale.encoding))
+    memory.evidence["rows"] = sum(r.rows for r in relations)
+    memory.evidence["tables"] = len(relations)
+    memory.evidence["keyless"] = [r.label for r in relations if r.keyless]
+    memory.evidence["streamed"] = big
+    _reach(pair, memory, "copied")
+
+
+def _pattern(relation: Relation) -> str:
+    """A table's name as pg_dump's patterns want it: quoted, so that nothing in it is a wildcard."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in (relation.schema, relation.name))
+
+
+def _section(crew: Crew, pair: Pair, section: str, *more: str) -> list[str]:
+    return restore(
+        crew,
+        pair.target,
+        str(dump_directory(pair)),
+        jobs=pair.jobs,
+        role=pair.owner,
+        more=[f"--section={section}", *more],
+    )
+
+
+def _rows(crew: Crew, pair: Pair, pieces: Sequence[Piece], snapshot: str, encoding: str) -> None:
+    """The small tables out of the dump, the big ones from server to server, at the same time."""
+    work: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+    for piece in pieces:
+        work.put(piece)
+
+    def stream() -> None:
+        while not crew.stopped:
+            try:
+                piece = work.get_nowait()
+            except queue.Empty:
+                return
+            stream_piece(crew, pair, piece, snapshot, encoding)
+
+    jobs: dict[str, Callable[[], Any]] = {f"stream{i}": stream for i in range(max(1, pair.jobs))}
+    crew.together(small=lambda: _section(crew, pair, "data"), **jobs)
+
+
+def _reach(pair: Pair, memory: Memory, stage: str) -> None:
+    memory.stage = stage
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        memory.save(admin, pair)
+
+
+def _finish(
+    pair: Pair,
+    memory: Memory,
+    watch: _Watch,
+    tell: Callable[[dict[str, Any]], None] | None,
+    *,
+    again: bool,
+) -> None:
+    """Indexes, constraints, triggers and statistics; an earlier try may have made some."""
+    with connect(pair.target) as conn:
+        relations = read_relations(conn)
+    crew = Crew(pair.limit_seconds)
+    with _Told(pair, "indexes", relations, tell):
+        watch.timed(
+            "indexes",
+            lambda: _section(crew, pair, "post-data", *(["--clean", "--if-exists"] if again else [])),
+        )
+    watch.timed("analyze", lambda: _analyze(pair.target))
+    _reach(pair, memory, "restored")
+    shutil.rmtree(dump_directory(pair), ignore_errors=True)
+
+
+def _analyze(login: PostgresLogin) -> None:
+    with connect(login, autocommit=True) as conn:
+        conn.execute("set client_min_messages = error")
+        conn.execute("analyze")
+
+
+def make_copy(admin: psycopg.Connection[Any], pair: Pair, options: list[tuple[str, str]]) -> None:
+    """An empty database that sorts as the source does, closed to all but its owner."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    name = sql.Identifier(pair.target.database)
+    clause = sql.SQL(" ").join(
+        sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value)) for word, value in options
+    )
+    try:
+        admin.execute(
+            sql.SQL("create database {} owner = {} template = template0 {}").format(
+                name, sql.Identifier(pair.owner), clause
+            )
+        )
+        admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(name))
+    except driver().errors.Error as exc:
+        raise GoliveError(
+            f"The database {pair.target.database} can't be made: {one_line(exc)}.",
+            remedy="The operator needs CREATEDB and must be a member of the owner's role.",
+        ) from exc
+
+
+def _follow(pair: Pair, memory: Memory) -> None:
+    subscribe(pair)
+    _reach(pair, memory, "following")
+    with connect(pair.source, autocommit=True) as conn:
+        wanted = current_position(conn)
+    memory.evidence["caught_up"] = wait_applied(pair, wanted, pair.limit_seconds)
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        memory.save(admin, pair)
+
+
+# --- big tables --------------------------------------------------------------------------------------------------
+
+# Below this a table comes with the dump: two processes for each would cost more than its rows.
+BIG_BYTES = 16 << 20
+PAGES_PER_PIECE = 8192
+# Types whose binary form is the same in every database and version. Others (composites, enums in arrays, names of
+# objects, types of extensions) carry numbers of their own database and go as text.
+SAFE = frozenset(
+    [
+        *[
+            "bool",
+            "int2",
+            "int4",
+            "int8",
+            "float4",
+            "float8",
+            "numeric",
+            "text",
+            "varchar",
+            "bpchar",
+            "name",
+            "char",
+        ],
+        *["bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "inet", "cidr"],
+        *["macaddr", "macaddr8", "json", "jsonb", "bit", "varbit", "point", "box", "tsvector"],
+    ]
+)
+SPEAK = {
+    "datestyle": "ISO,YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "3",
+    "timezone": "UTC",
+    "search_path": "",
+    "row_security": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A big table, or a range of its pages; the last range is open."""
+
+    relation: Relation
+    first: int | None = None
+    end: int | None = None
+
+    @property
+    def form(self) -> str:
+        kinds = [c.kind.removeprefix("_") for c in self.relation.columns]
+        return "binary" if all(kind in SAFE for kind in kinds) else "text"
+
+
+def cut(conn: psycopg.Connection[Any], relations: Sequence[Relation], jobs: int) -> list[Piece]:
+    """The big tables, biggest first; in pieces where one alone would keep the others waiting.
+
+    Two copies into the same table get in each other's way, and before PostgreSQL 14 a range of pages is a scan of all.
+    """
+    big = sorted((r for r in relations if r.bytes >= BIG_BYTES), key=lambda r: -r.bytes)
+    pages = {
+        int(oid): int(count)
+        for oid, count in conn.execute(
+            "select o, pg_relation_size(o::oid) / current_setting('block_size')::int from unnest(%s::int8[]) o",
+            ([r.oid for r in big],),
+        ).fetchall()
+    }
+    share = 1.5 * sum(pages.values()) / max(1, jobs)
+    found = []
+    for relation in big:
+        count = pages[relation.oid]
+        if jobs < 2 or conn.info.server_version < 140000 or count <= max(share, PAGES_PER_PIECE):
+            found.append(Piece(relation))
+            continue
+        starts = list(range(0, count, max(PAGES_PER_PIECE, count // (2 * jobs))))
+        found += [Piece(relation, first, end) for first, end in itertools.pairwise(starts)]
+        found.append(Piece(relation, starts[-1]))
+    return found
+
+
+def stream_piece(crew: Crew, pair: Pair, piece: Piece, snapshot: str, encoding: str) -> None:
+    """Copy rows from the source's server to the target's.
+
+    Raises:
+        GoliveError: either side failed; the target then has nothing of this piece.
+    """
+    sql = require("psycopg.sql", "python3-psycopg")
+    with connect(pair.target) as conn:  # identifiers are quoted by the library, which wants a connection
+        insertable = [
+            row[0]
+            for row in conn.execute(
+                "select attname from pg_catalog.pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)"
+                "::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
+                (piece.relation.schema, piece.relation.name),
+            ).fetchall()
+        ]
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in insertable)
+        table = piece.relation.identifier()
+        form = sql.SQL(f"(format {piece.form})")
+        out = sql.SQL("copy {} ({}) to stdout {}").format(table, columns, form)
+        if piece.first is not None:
+            where = sql.SQL(" where ctid >= {}::pg_catalog.tid").format(sql.Literal(f"({piece.first},0)"))
+            if piece.end is not None:
+                where += sql.SQL(" and ctid < {}::pg_catalog.tid").format(sql.Literal(f"({piece.end},0)"))
+            out = sql.SQL("copy (select {} from only {}{}) to stdout {}").format(columns, table, where, form)
+        into = sql.SQL("copy {} ({}) from stdin {}").format(table, columns, form)
+        begin = sql.SQL(
+            "begin isolation level repeatable read, read only; set transaction snapshot {}"
+        ).format(sql.Literal(snapshot))
+        statements = [statement.as_string(conn) for statement in (begin, out, into)]
+    psql = ["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
+    crew.pipe(
+        [*psql, f"--command={statements[0]}", f"--command={statements[1]}"],
+        [*psql, f"--command={statements[2]}"],
+        what=f"Copying {piece.relation.label}",
+        env_first=_environment(pair.source, encoding),
+        env_second=_environment(pair.target, encoding, ("synchronous_commit", "off")),
+    )
+
+
+def _environment(login: PostgresLogin, encoding: str, *more: tuple[str, str]) -> dict[str, str]:
+    options = " ".join(f"-c {name}={value}" for name, value in (*SPEAK.items(), *more))
+    return {**login.libpq_environment(), "PGCLIENTENCODING": encoding, "PGOPTIONS": options}
+
+
+# --- progress ----------------------------------------------------------------------------------------------------
+
+
+class _Told:
+    """Reads the servers' own progress views once a second while a step runs, and tells it.
+
+    Rows are those that the target's COPY have taken so far; seconds left follow from the rate.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        step: str,
+        relations: Sequence[Relation],
+        tell: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self._pair, self._step, self._tell = pair, step, tell
+        self._total = sum(r.rows for r in relations)
+        self._bytes = sum(r.bytes for r in relations)
+        self._seen: dict[Any, tuple[int, int]] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._tell is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stop.set()
+        if self._tell is not None:
+            self._thread.join(5)
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        while not self._stop.wait(1.0):
+            try:
+                with connect(self._pair.target_admin(), autocommit=True) as conn:
+                    while not self._stop.wait(1.0):
+                        self._tell_once(conn, time.monotonic() - started)
+            except (GoliveError, driver().Error):
+                continue  # progress is for people; the step itself reports what goes wrong
+
+    def _tell_once(self, conn: psycopg.Connection[Any], elapsed: float) -> None:
+        for pid, relid, tuples, size in conn.execute(
+            "select pid, relid::int8, tuples_processed, bytes_processed from pg_catalog.pg_stat_progress_copy"
+            " where datname = %s",
+            (self._pair.target.database,),
+        ).fetchall():
+            self._seen[(pid, relid)] = (int(tuples), int(size))
+        building = conn.execute(
+            "select coalesce(sum(blocks_done), 0)::int8, coalesce(sum(blocks_total), 0)::int8, count(*)"
+            " from pg_catalog.pg_stat_progress_create_index where datname = %s",
+            (self._pair.target.database,),
+        ).fetchone()
+        rows = sum(count for count, _size in self._seen.values())
+        share = min(0.99, rows / self._total) if self._total and self._step == "copy" else 0.0
+        if self._tell is not None:
+            self._tell(
+                {
+                    "step": self._step,
+                    "rows": rows,
+                    "rows_total": self._total,
+                    "bytes": sum(size for _count, size in self._seen.values()),
+                    "bytes_total": self._bytes,
+                    "indexes_building": int(building[2]) if building else 0,
+                    "seconds": round(elapsed, 1),
+                    "seconds_left": round(elapsed * (1 - share) / share, 1) if share > 0.01 else None,
+                }
+            )
+
+
+def progress_file(pair: Pair) -> Path:
+    return pair.work_dir / f"dfr-golive-seed-{pair.label}.json"
+
+
+def write_progress(pair: Pair) -> Callable[[dict[str, Any]], None]:
+    """Progress into a file that ``replica_info`` reads, replaced whole each time."""
+    path = progress_file(pair)
+
+    def tell(told: dict[str, Any]) -> None:
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(told), encoding="utf-8")
+        new.replace(path)
+
+    return tell

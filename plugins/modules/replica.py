@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make a copy of a PostgreSQL database that follows it and is proven equal."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: replica
+short_description: Make a copy of a PostgreSQL database that follows it and is proven equal
+version_added: "1.0.0"
+description:
+  - Copies the definitions and rows of a database through one snapshot into another server, in parallel,
+    lets the copy follow by logical replication, and compares all rows of both sides while both are in use.
+    Nothing of this disturbs the source's users.
+  - A repeat goes on where the last call ended. Once the copy is proven, a repeat compares what was touched
+    since and so keeps the later cutover short.
+  - Tables without a usable key get a replica identity for the time being and are listed. Unlogged tables
+    and large objects are refused by name.
+author:
+  - the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment:
+  - dfr.golive.replica
+attributes:
+  check_mode:
+    support: full
+    description: Says whether it would change something, and changes nothing.
+  diff_mode:
+    support: none
+    description: There is nothing to show.
+options:
+  state:
+    description:
+      - V(absent) drops the copy and everything that was made for it on both servers, wherever an earlier
+        call stopped.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Make the copy
+  dfr.golive.replica:
+    name: registry
+    source: "{{ source_login }}"
+    target: "{{ target_login }}"
+    owner: odoo
+    reach:
+      host: source.example.org
+"""
+
+RETURN = r"""
+stage:
+  description: How far the copy is.
+  returned: O(state=present)
+  type: str
+seconds:
+  description: Measured seconds of each step of the copying.
+  returned: O(state=present)
+  type: dict
+evidence:
+  description: Tables, rows, tables without a key, replica identities that were set.
+  returned: O(state=present)
+  type: dict
+proof:
+  description: Tables and rows compared, and what is left for the cutover.
+  returned: O(state=present)
+  type: dict
+dropped:
+  description: What was dropped.
+  returned: O(state=absent)
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils._delta import prove
+from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._replication import (
+    REPLICA_OPTIONS,
+    Pair,
+    status,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._seed import discard, seed, write_progress
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    pair = Pair.from_params(module.params)
+    wanted = module.params["state"]
+    if module.check_mode:
+        stage = status(pair)["stage"]
+        return {"changed": stage != ("proven" if wanted == "present" else "none"), "stage": stage}
+    if wanted == "absent":
+        return discard(pair)
+    seeded = seed(pair, tell=write_progress(pair))
+    proof = prove(pair)
+    return {
+        **seeded,
+        "stage": "proven",
+        "changed": seeded["changed"] or proof["kind"] == "full",
+        "proof": proof,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **REPLICA_OPTIONS,
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs one call of the replication engine where a module would run; reads and writes JSON. Run by `sandbox`."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from ansible_collections.dfr.golive.plugins.module_utils import _cutover, _delta, _replication, _seed
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+
+CALLS = {
+    "seed": _seed.seed,
+    "discard": _seed.discard,
+    "prove": _delta.prove,
+    "verify": _delta.verify,
+    "drain": _replication.drain,
+    "clear": _replication.clear,
+    "remains": _replication.remains,
+    "status": _replication.status,
+    "cutover": lambda pair, **options: _cutover.cutover(pair, _cutover.Writers("odoo"), **options),
+    "reopen": _cutover.reopen,
+}
+
+
+def main() -> None:
+    asked = json.load(sys.stdin)
+    logins = {
+        side: PostgresLogin(
+            asked[side], 5432, "dfr_golive", "operator", asked[f"{side}_database"], ssl_mode="disable"
+        )
+        for side in ("source", "target")
+    }
+    pair = _replication.Pair(
+        name=asked["name"],
+        source=logins["source"],
+        target=logins["target"],
+        owner="odoo",
+        reach=_replication.Reach(f"{asked['source']}-link", 5432, "disable"),
+        work_dir=Path(asked["work_dir"]),
+        jobs=asked.get("jobs", 2),
+        limit_seconds=asked.get("limit_seconds", 300),
+    )
+    started = time.monotonic()
+    try:
+        said = {"result": CALLS[asked["call"]](pair, **asked.get("options", {}))}
+    except GoliveError as exc:
+        said = {"error": str(exc), "kind": type(exc).__name__, **exc.returned}
+    said["seconds"] = round(time.monotonic() - started, 3)
+    said["peak_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    json.dump(said, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong while a copy is made, follows or is proven: a clear stop, then the right end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import sandbox as sb
+from sandbox import Sandbox, Story
+
+SCHEMA = """
+create table farmer (id serial primary key, name text, n int);
+create table plot (id serial primary key, farmer_id int references farmer, area numeric);
+create table visits (farmer_id int, note text);
+insert into farmer (name, n) select md5(i::text), i from generate_series(1, {rows}) i;
+insert into plot (farmer_id, area) select 1 + i % {rows}, i / 7.0 from generate_series(1, {rows}) i;
+insert into visits select i, 'n' || i from generate_series(1, 500) i;
+create index on farmer (name); create index on plot (farmer_id);
+"""
+TOUCH = (
+    "update farmer set n = n + 1 where id % 7 = 0; delete from plot where id % 11 = 0;"
+    "insert into plot (farmer_id) select 3 from generate_series(1, 50); insert into visits values (0, 'new');"
+)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    made = sb.make("dfrfault", "17", "17", "--tmpfs", "/data:size=900m,mode=0700")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def story(box: Sandbox) -> Iterator[Story]:
+    made = Story(box, SCHEMA.format(rows=5_000))
+    yield made
+    made("reopen")
+    made.end_of()
+
+
+def to_the_right_end(story: Story) -> None:
+    """The same calls again, as the next run would make them."""
+    story("seed")
+    story("prove")
+    story.on_source(TOUCH)
+    story("cutover")
+    assert story("verify", full=True)["kind"] == "full"
+    story("clear")
+    story.gone()
+
+
+DUMPING = (
+    "select count(*) > 0 from pg_stat_activity where application_name like 'pg_dump%' and state = 'active'"
+)
+# So much that a copy takes long enough to be hit.
+MORE = "insert into farmer (name, n) select repeat(md5(i::text), 4), i from generate_series(1, 400000) i"
+COPYING = "select count(*) > 0 from pg_stat_progress_copy"
+TRACKED = "select count(*) > 0 from pg_replication_slots where slot_name like '%_touched'"
+
+
+@pytest.mark.parametrize(
+    ("call", "question", "target"),
+    [
+        ("seed", "select count(*) > 0 from pg_replication_slots", False),
+        ("seed", COPYING, True),
+        ("prove", TRACKED, True),
+    ],
+)
+def test_the_host_between_is_killed_at_any_point(
+    story: Story, call: str, question: str, target: bool
+) -> None:
+    if call == "prove":
+        story("seed")
+    else:
+        story.on_source(MORE)
+    process = story.begin(call)
+    story.wait_until(question, target=target)
+    story.kill_engine()
+    process.wait(30)
+    assert process.returncode != 0
+    to_the_right_end(story)
+
+
+def test_a_killed_cutover_is_finished_by_the_next(story: Story) -> None:
+    story.prepared()
+    story.on_source(TOUCH)
+    process = story.begin("cutover")
+    story.wait_until(
+        f"select datacl::text not like '%=Tc/%' and datacl is not null from pg_database where datname = '{story.name}'"
+    )
+    story.kill_engine()
+    process.wait(30)
+    with pytest.raises(psycopg.OperationalError):
+        story.source_server.connect(story.name).close()
+    story("cutover")
+    assert story("verify", full=True)["kind"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("side", "call"), [("source", "seed"), ("target", "seed"), ("source", "follow"), ("target", "follow")]
+)
+def test_a_server_is_killed(story: Story, side: str, call: str) -> None:
+    server = getattr(story.sandbox, side)
+    if call == "seed":
+        story.on_source(MORE)
+    else:
+        story("seed")
+    if call == "follow":
+        story("prove")
+        story.on_source(TOUCH)
+        server.kill()
+    else:
+        process = story.begin(call)
+        question = {"seed": COPYING, "prove": TRACKED}[call]
+        story.wait_until(question, target=side == "target")
+        server.kill()
+        said = story.end(process)
+        assert "error" in said
+    server.restart()
+    to_the_right_end(story)
+
+
+def test_the_network_between_the_servers_is_cut(story: Story) -> None:
+    story.prepared()
+    story.sandbox.cut()
+    try:
+        story.on_source(TOUCH)
+        refused = story.refused("cutover", drain_seconds=3)
+        assert "hasn't applied all" in refused["error"]
+        assert "The fence was lifted" in refused["error"]
+        story.source_server.connect(story.name).execute("insert into visits values (1, 'after the stop')")
+    finally:
+        story.sandbox.mend()
+    to_the_right_end(story)
+
+
+def test_the_disk_of_the_target_is_full(story: Story) -> None:
+    story.prepared()
+    story.target_server.bash("head -c 2G /dev/zero > /data/filler; true", check=False)
+    story.on_source("insert into farmer (name, n) select md5(i::text), i from generate_series(1, 60000) i")
+    refused = story.refused("cutover", drain_seconds=4)
+    assert refused["error"]
+    story.source_server.connect(story.name).close()
+    story.target_server.bash("rm /data/filler")
+    if "accepting" not in story.target_server.bash("pg_isready", check=False):
+        story.target_server.restart()
+    to_the_right_end(story)
+
+
+@pytest.mark.parametrize("how", ["dropped", "outrun"])
+def test_a_slot_is_lost_on_the_source(story: Story, how: str) -> None:
+    story.prepared()
+    story.sandbox.cut()
+    try:
+        if how == "dropped":
+            story.source_server.psql(
+                "select pg_terminate_backend(active_pid) from pg_replication_slots where active;"
+                "select pg_sleep(0.5); select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+            )
+        else:
+            story.source_server.psql(
+                "alter system set max_slot_wal_keep_size = '16MB'; select pg_reload_conf();"
+                "select pg_terminate_backend(active_pid) from pg_replication_slots where active"
+            )
+            for _ in range(6):
+                story.on_source("insert into visits select i, md5(i::text) from generate_series(1, 100000) i")
+                story.source_server.psql("select pg_switch_wal(); checkpoint")
+    finally:
+        story.sandbox.mend()
+        story.source_server.psql("alter system reset max_slot_wal_keep_size; select pg_reload_conf()")
+    refused = story.refused("cutover")
+    assert "can't follow any more" in refused["error"]
+    story.source_server.connect(story.name).close()
+    to_the_right_end(story)
+
+
+CHANGED_DEFINITIONS = {
+    "update ir_module_module set latest_version = '19.0.2.0'": "module dfr_registry was changed",
+    "alter table farmer add column village text": "column public.farmer.village is new",
+    "update farmer set village = 'x' where id < 9": "",
+    "create table extra (id int primary key)": "table public.extra is new",
+    "alter table plot alter column area type numeric(30,10)": "column public.plot.area was changed",
+    "create index on plot (area)": "index public.plot_area_idx is new",
+}
+
+
+def test_definitions_that_change_in_the_middle_stop_the_run_by_name(story: Story) -> None:
+    story.on_source(
+        "create table ir_module_module (id serial primary key, name text, state text, latest_version text);"
+        "insert into ir_module_module (name, state, latest_version) values ('dfr_registry', 'installed', '19.0.1.0')"
+    )
+    story.prepared()
+    story.on_source("begin; drop table visits; create table visits (farmer_id int, note text); commit")
+    assert "aren't in the publication" in story.refused("cutover")["error"]
+    story.on_source(";".join(CHANGED_DEFINITIONS))
+    refused = story.refused("cutover")
+    for named in CHANGED_DEFINITIONS.values():
+        assert named in refused["error"]
+    story.source_server.connect(story.name).close()
+
+
+def test_an_unlogged_table_is_refused_before_anything_is_copied(story: Story) -> None:
+    story.on_source("create unlogged table scratch (id int primary key)")
+    assert "scratch" in story.refused("seed")["error"]
+    story("discard")
+    story.gone()
+
+
+def test_somebody_elses_database_is_never_dropped(story: Story) -> None:
+    story.target_server.psql(f"create database {story.copy} owner odoo")
+    assert "no run of ours made" in story.refused("seed")["error"]
+    assert story.target_server.psql(f"select count(*) from pg_database where datname = '{story.copy}'") == "1"
