@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.basic import AnsibleModule
+if TYPE_CHECKING:  # what runs outside Ansible (the hypercare watch) has no Ansible to import
+    from ansible.module_utils.basic import AnsibleModule
 
 
 class GoliveError(Exception):
@@ -22,7 +23,10 @@ class GoliveError(Exception):
     Attributes:
         sentence: what is wrong, one sentence that names the host, variable or object.
         remedy: what to do about it, one sentence; empty when there is nothing to add.
+        returned: what the failed module returns beside the sentence, for example how far a wait came.
     """
+
+    returned: Mapping[str, Any] = {}
 
     def __init__(self, sentence: str, *, remedy: str = "") -> None:
         super().__init__(sentence)
@@ -75,7 +79,7 @@ def run_module(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, 
     try:
         result = work(module)
     except GoliveError as exc:
-        module.fail_json(msg=str(exc), remedy=exc.remedy, kind=type(exc).__name__)
+        module.fail_json(msg=str(exc), remedy=exc.remedy, kind=type(exc).__name__, **exc.returned)
     except Exception as exc:
         module.fail_json(
             msg=f"Unexpected {type(exc).__name__}: {one_line(exc)}", exception=traceback.format_exc()

@@ -130,6 +130,10 @@ def connect(login: PostgresLogin, *, autocommit: bool = False) -> Iterator[psyco
             connect_timeout=login.connect_timeout,
             application_name="dfr.golive",
             autocommit=autocommit,
+            # A cut network must end a wait in seconds, not in the hours of the system's default.
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
         )
     except psycopg.OperationalError as exc:
         raise ProbeError(

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of what the sync modules share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  run_id:
+    description: The run on whose behalf this is done.
+    type: str
+    required: true
+  method:
+    description:
+      - How the data moves. V(dump) copies the whole database in parallel;
+        V(none) is for a country that starts empty.
+    type: str
+    default: dump
+    choices: [dump, none]
+  source:
+    description: The frozen staging database. Required unless O(method=none).
+    type: dict
+    suboptions: &side
+      login_host:
+        description: Host name or address of the PostgreSQL server, as seen from the managed host.
+        type: str
+        required: true
+      login_port:
+        description: TCP port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: The operator's role; it needs no superuser right.
+        type: str
+        required: true
+      login_password:
+        description: Password of the operator's role.
+        type: str
+        required: true
+      database:
+        description: The database's name.
+        type: str
+        required: true
+      maintenance_database:
+        description: Another database of the same cluster, in which before-states are kept.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on the managed host; the system's store when empty.
+        type: path
+      connect_timeout:
+        description: Limit for opening a connection, in seconds.
+        type: int
+        default: 10
+      app_role:
+        description: The application's role, which owns the data.
+        type: str
+        required: true
+      uuid:
+        description: C(database.uuid) that this database must have.
+        type: str
+        required: true
+  target:
+    description: The production database.
+    type: dict
+    required: true
+    suboptions: *side
+  filestore:
+    description: Where the files lie and come from. Required unless O(method=none).
+    type: dict
+    suboptions:
+      path:
+        description: Production's directory of filestores on the managed host.
+        type: path
+        required: true
+      owner:
+        description: Numeric C(uid:gid) of production's application.
+        type: str
+        required: true
+      host:
+        description: The host that holds staging's filestore, as seen from the managed host.
+        type: str
+        required: true
+      port:
+        description: Its SSH port.
+        type: int
+        default: 22
+      user:
+        description: The account there that may only read the filestore.
+        type: str
+        default: dfr-filestore
+      key:
+        description: The private key for it on the managed host.
+        type: path
+        default: /root/.ssh/dfr_golive_filestore
+      known_hosts:
+        description: File on the managed host that pins the other host's key.
+        type: path
+        default: /root/.ssh/dfr_golive_filestore.known_hosts
+  identity_keys:
+    description: Parameters of C(ir_config_parameter) that are production's own and never come from staging.
+    type: list
+    elements: str
+    default: [database.uuid, database.secret, database.create_date]
+  exempt_roles:
+    description: Roles the fences leave alone, such as superusers that people answer for.
+    type: list
+    elements: str
+    default: [postgres]
+  work_dir:
+    description: Directory on the managed host for what is on its way.
+    type: path
+    default: /var/lib/dfr-golive/work
+  jobs:
+    description: Parallel connections for each of dump, restore and comparison.
+    type: int
+    default: 2
+  limit_seconds:
+    description: Limit for the whole task, in seconds.
+    type: int
+    default: 3600
+requirements:
+  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
+  - pg_dump and pg_restore of the source's major version or newer
+  - rsync
+"""

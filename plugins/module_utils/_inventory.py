@@ -1,0 +1,627 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading a country's inventory as a careful colleague would: everything wrong with it, at once.
+
+Works on plain data: the action plugin brings the templated variables, the argument specs and the groups.
+A value never appears in a sentence when its option is secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import re
+import uuid
+import zoneinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
+
+PLACEHOLDER = "CHANGE-ME"
+"""What inventories/template holds where a country must write its own value."""
+
+SHAPES = {"golive_legacy": "legacy_source"}
+"""Variables with free keys -> the entry point of roles/golive that describes one entry."""
+
+RUNTIME_NAMES = frozenset(
+    {
+        "golive_closed",
+        "golive_failed",
+        "golive_info",
+        "golive_stop_event",
+        "golive_gates",
+        "golive_opened",
+        "golive_phase",
+        "golive_recheck",
+        "golive_result",
+        "golive_run",
+        "golive_unit",
+    }
+)
+"""What the playbooks themselves set while they run."""
+
+HOME_FILES = {
+    "golive_legacy": "legacy.yml",
+    "golive_databases": "databases.yml",
+    "golive_applications": "applications.yml",
+    "golive_proxy": "edge.yml",
+    "golive_dns": "edge.yml",
+    "golive_mail": "edge.yml",
+    "check_health_login": "users.yml",
+    "check_health_password": "users.yml",
+    "enable_users": "users.yml",
+    "start_hypercare": "hypercare.yml",
+}
+"""Where inventories/template keeps a variable, longest prefix first; everything else is in country.yml."""
+
+SECRET_NAME = re.compile(r"(password|secret|token|passphrase|private_key)$")
+HOST_NAME = re.compile(
+    r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+)
+PROVIDER_NEEDS = {"nsupdate": ("key_name", "key_algorithm", "key_secret")}
+"""Keys of golive_dns that only this provider has."""
+
+TYPE_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a dictionary",
+    "path": "a path",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and what to do about it."""
+
+    variable: str
+    sentence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}".strip()
+
+    def as_dict(self) -> dict[str, str]:
+        return {"variable": self.variable, "sentence": self.sentence, "remedy": self.remedy}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Stands where a value should be that can't be computed; ``reason`` holds no value."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Country:
+    """Everything there is to judge.
+
+    Attributes:
+        values: every variable the specs know and the inventory sets, templated; what can't be is `Broken`.
+        names: every variable name that is set for the state host, known or not.
+        specs: role -> entry point -> options, from the roles' argument_specs.yml.
+        phases: the roles of the phases; their entry point ``main`` must be satisfied.
+        groups: group -> hosts of the inventory.
+        folder: name of the inventory's folder when it lies in ``inventories/``, else empty.
+        providers: known name server providers.
+        runtimes: known runtimes.
+        registered: names that hold the result of an earlier task, no variables of the inventory.
+        addresses: host -> ansible_host.
+    """
+
+    values: Mapping[str, Any]
+    names: frozenset[str]
+    specs: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    phases: Sequence[str]
+    groups: Mapping[str, Sequence[str]]
+    folder: str = ""
+    providers: Sequence[str] = ()
+    runtimes: Sequence[str] = ()
+    registered: frozenset[str] = field(default_factory=frozenset)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+def home(variable: str) -> str:
+    """The file of the inventory in which a variable belongs."""
+    for prefix in sorted(HOME_FILES, key=len, reverse=True):
+        if variable.startswith(prefix):
+            return f"group_vars/all/{HOME_FILES[prefix]}"
+    return "group_vars/all/country.yml"
+
+
+def is_secret(name: str, option: Mapping[str, Any]) -> bool:
+    return bool(option.get("no_log")) or SECRET_NAME.search(name) is not None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else "."
+
+
+def first_sentence(description: Any) -> str:
+    text = description[0] if isinstance(description, list) and description else description or ""
+    return one_line(text, 160).split(". ")[0].rstrip(".")
+
+
+def check(country: Country) -> list[Problem]:
+    """All problems of an inventory, in reading order and without repetition."""
+    problems = [
+        *check_names(country),
+        *check_shared(country),
+        *check_phases(country),
+        *check_together(country),
+    ]
+    return list(dict.fromkeys(problems))
+
+
+# -- names ------------------------------------------------------
+
+
+def known_names(country: Country) -> dict[str, list[str]]:
+    """Role -> the variables of its entry points; shapes aren't variables."""
+    return {
+        role: sorted(
+            {
+                name
+                for entry, options in entries.items()
+                if not (role == "golive" and entry in SHAPES.values())
+                for name in options
+            }
+        )
+        for role, entries in country.specs.items()
+    }
+
+
+def check_names(country: Country) -> Iterator[Problem]:
+    """Misspelt variables: a role's prefix that no spec knows, or nearly the name of one."""
+    by_role = known_names(country)
+    known = {name for names in by_role.values() for name in names}
+    everything = sorted(known)
+    for name in sorted(country.names - known - RUNTIME_NAMES - country.registered):
+        role = max((r for r in by_role if name.startswith(f"{r}_")), key=len, default="")
+        near = difflib.get_close_matches(name, everything, n=1, cutoff=0.7 if role else 0.92)
+        if role or near:
+            yield Problem(
+                name,
+                f"{name} is not a variable of this collection"
+                + (f"; did you mean {near[0]}?" if near else "."),
+                "Correct the name in the inventory, or remove it.",
+            )
+
+
+# -- one value against its spec ---------------------------------
+
+
+def check_shared(country: Country) -> Iterator[Problem]:
+    """The golive_* variables every phase shares."""
+    options = country.specs.get("golive", {}).get("open", {})
+    yield from check_options("", options, country.values)
+    for variable, entry in SHAPES.items():
+        shape = country.specs.get("golive", {}).get(entry, {})
+        sources = country.values.get(variable)
+        if isinstance(sources, Mapping):
+            for name, source in sources.items():
+                yield from check_option(f"{variable}.{name}", {"type": "dict", "options": shape}, source)
+
+
+def check_phases(country: Country) -> Iterator[Problem]:
+    """The variables of each phase's role."""
+    for role in country.phases:
+        options = country.specs.get(role, {}).get("main", {})
+        own = {name: option for name, option in options.items() if name.startswith(f"{role}_")}
+        yield from check_options("", own, country.values)
+
+
+def check_options(
+    prefix: str, options: Mapping[str, Any], values: Mapping[str, Any], secret: bool = False
+) -> Iterator[Problem]:
+    """The options of one dictionary; with a prefix also the keys nobody knows."""
+    if prefix:
+        for key in values:
+            if key not in options:
+                name = f"{prefix}.{key}"
+                yield Problem(
+                    name,
+                    f"{name} is not an option of {prefix}"
+                    + suggestion(name, (f"{prefix}.{known}" for known in options)),
+                    f"Correct it in {home(prefix)}, or remove it.",
+                )
+    for key, option in options.items():
+        name = f"{prefix}.{key}" if prefix else key
+        value = values.get(key)
+        if value is not None:
+            yield from check_option(name, option, value, secret)
+        elif option.get("required"):
+            what = first_sentence(option.get("description"))
+            yield Problem(
+                name, f"{name} is not set.", f"Add it to {home(name)}" + (f" ({what})." if what else ".")
+            )
+
+
+def check_option(name: str, option: Mapping[str, Any], value: Any, secret: bool = False) -> Iterator[Problem]:
+    """One value: computable, of its type, among its choices, and so on inwards."""
+    secret = secret or is_secret(name, option)
+    if isinstance(value, Broken):
+        place = "group_vars/all/secrets.yml" if secret else home(name)
+        yield Problem(name, f"{name} {value.reason}.", f"Define it in {place}.")
+        return
+    kind = option.get("type", "str")
+    inner = option.get("options")
+    if kind == "dict" and isinstance(value, Mapping):
+        if inner:
+            yield from check_options(name, inner, value, secret)
+        else:
+            yield from broken_inside(name, value)
+        return
+    if kind == "list" and isinstance(value, list | tuple):
+        element = {"type": option.get("elements", "raw"), "options": inner, "choices": option.get("choices")}
+        if option.get("required") and not value:
+            yield Problem(name, f"{name} is empty.", f"Give at least one entry in {home(name)}.")
+        for index, item in enumerate(value):
+            yield from check_option(f"{name}[{index}]", element, item, secret)
+        return
+    yield from check_leaf(name, option, kind, value, secret)
+
+
+def check_leaf(
+    name: str, option: Mapping[str, Any], kind: str, value: Any, secret: bool
+) -> Iterator[Problem]:
+    shown = "" if secret else f", not {one_line(repr(value), 60)}"
+    place = "group_vars/all/secrets.yml" if secret else home(name)
+    if isinstance(value, str) and PLACEHOLDER in value:
+        yield Problem(
+            name, f"{name} still says {PLACEHOLDER}.", f"Write this country's own value in {place}."
+        )
+        return
+    if kind == "str" and isinstance(value, Mapping | list | tuple):
+        yield Problem(
+            name, f"{name} has to be a text, not a {type(value).__name__}.", f"Correct it in {home(name)}."
+        )
+        return
+    spec = {"value": {key: option[key] for key in ("type", "choices") if option.get(key)}}
+    if (
+        kind not in ("raw", None)
+        and ArgumentSpecValidator({"value": {"type": kind}}).validate({"value": value}).error_messages
+    ):
+        yield Problem(
+            name, f"{name} has to be {TYPE_WORDS.get(kind, kind)}{shown}.", f"Correct it in {home(name)}."
+        )
+    elif ArgumentSpecValidator(spec).validate({"value": value}).error_messages:
+        known = ", ".join(str(choice) or "''" for choice in option["choices"])
+        yield Problem(name, f"{name} has to be one of {known}{shown}.", f"Correct it in {home(name)}.")
+    elif option.get("required") and isinstance(value, str) and not value.strip():
+        yield Problem(name, f"{name} is empty.", f"Set it in {home(name)}.")
+
+
+def broken_inside(name: str, value: Any) -> Iterator[Problem]:
+    """What can't be computed inside a dictionary without a spec of its own."""
+    if isinstance(value, Broken):
+        yield Problem(
+            name, f"{name} {value.reason}.", f"Define it in group_vars/all/secrets.yml or {home(name)}."
+        )
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from broken_inside(f"{name}.{key}", item)
+
+
+# -- values against each other ----------------------------------
+
+
+def get(values: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, or None when it isn't there or can't be computed."""
+    found: Any = values
+    for key in path.split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            return None
+        found = found[key]
+    return None if isinstance(found, Broken) else found
+
+
+def text(values: Mapping[str, Any], path: str) -> str:
+    found = get(values, path)
+    return (
+        "" if found is None or isinstance(found, Mapping | list) or PLACEHOLDER in str(found) else str(found)
+    )
+
+
+def names_of(values: Mapping[str, Any], path: str) -> list[str]:
+    found = get(values, path)
+    return [str(key) for key in found] if isinstance(found, Mapping) else []
+
+
+def check_together(country: Country) -> Iterator[Problem]:
+    """What no single value can tell."""
+    yield from check_country(country)
+    yield from check_hosts(country)
+    yield from check_databases(country.values)
+    yield from check_applications(country)
+    yield from check_dns(country)
+    yield from check_mail(country.values)
+    yield from check_numbers(country.values)
+
+
+def check_country(country: Country) -> Iterator[Problem]:
+    values = country.values
+    code = text(values, "golive_country")
+    if code and not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", code):
+        yield Problem(
+            "golive_country",
+            f"golive_country has to be a short code of small letters, not {code!r}.",
+            "Correct it in group_vars/all/country.yml.",
+        )
+    elif code and country.folder and code != country.folder:
+        yield Problem(
+            "golive_country",
+            f"golive_country is {code}, but the inventory is inventories/{country.folder}:"
+            " one of them is of the wrong country.",
+            "Choose the right inventory with -i, or correct golive_country in group_vars/all/country.yml.",
+        )
+    zone = text(values, "golive_timezone")
+    if zone and not known_timezone(zone):
+        yield Problem(
+            "golive_timezone",
+            f"golive_timezone {zone!r} is not a time zone.",
+            "Use a name of the tz database, for example Pacific/Tongatapu.",
+        )
+    fqdn = text(values, "golive_fqdn")
+    if fqdn and not (HOST_NAME.match(fqdn) and "." in fqdn):
+        yield Problem(
+            "golive_fqdn",
+            f"golive_fqdn {fqdn!r} is not a full host name in small letters.",
+            "Write the name users type, without https:// and without a slash.",
+        )
+
+
+def known_timezone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        # A controller without any time zone data can't judge.
+        return not zoneinfo.available_timezones()
+    return True
+
+
+def check_hosts(country: Country) -> Iterator[Problem]:
+    groups = country.groups
+    state = list(groups.get("golive_state", ()))
+    if len(state) != 1:
+        yield Problem(
+            "golive_state",
+            f"The group golive_state has to hold exactly one host, it holds {', '.join(state) or 'none'}.",
+            "Correct it in hosts.yml.",
+        )
+    for group, variable in (("dfr_legacy", "golive_legacy"), ("dfr_staging", ""), ("dfr_production", "")):
+        if not groups.get(group) and (not variable or names_of(country.values, variable)):
+            yield Problem(group, f"The group {group} holds no host.", "Add the host to hosts.yml.")
+    hosts = sorted({host for members in groups.values() for host in members})
+    for host, address in sorted(country.addresses.items()):
+        if PLACEHOLDER in address:
+            yield Problem(
+                host,
+                f"The host {host} still has the ansible_host {PLACEHOLDER}.",
+                "Write its address in hosts.yml.",
+            )
+    places = [f"golive_legacy.{name}" for name in names_of(country.values, "golive_legacy")]
+    places += [f"golive_databases.{name}" for name in names_of(country.values, "golive_databases")]
+    places += [f"golive_applications.{name}" for name in names_of(country.values, "golive_applications")]
+    for place in [*places, "golive_proxy", "golive_dns"]:
+        vm = text(country.values, f"{place}.vm")
+        if vm and vm not in hosts:
+            yield Problem(
+                f"{place}.vm",
+                f"{place}.vm names {vm}, which is not a host of the inventory" + suggestion(vm, hosts),
+                "Correct it, or add the host to hosts.yml.",
+            )
+
+
+def check_databases(values: Mapping[str, Any]) -> Iterator[Problem]:
+    ends = ("golive_databases.staging", "golive_databases.production")
+    for end in ends:
+        identity = text(values, f"{end}.uuid")
+        if identity and not is_uuid(identity):
+            yield Problem(
+                f"{end}.uuid",
+                f"{end}.uuid {identity!r} is not a uuid.",
+                "Read it from Odoo's system parameter database.uuid of that database.",
+            )
+    addresses = [
+        tuple(text(values, f"{end}.{key}").lower() for key in ("host", "port", "database")) for end in ends
+    ]
+    vms = [text(values, f"{end}.vm") for end in ends]
+    local = all(address[0] in ("localhost", "127.0.0.1", "::1") for address in addresses)
+    if all(addresses[0]) and addresses[0] == addresses[1] and not (local and vms[0] != vms[1]):
+        yield Problem(
+            "golive_databases",
+            "golive_databases.staging and golive_databases.production are the same database.",
+            "Correct host, port or database of one of them.",
+        )
+    uuids = [text(values, f"{end}.uuid") for end in ends]
+    if all(uuids) and uuids[0] == uuids[1]:
+        yield Problem(
+            "golive_databases.production.uuid",
+            "golive_databases.staging.uuid and golive_databases.production.uuid are the same.",
+            "Read each one from its own database; two environments never share an identity.",
+        )
+
+
+def is_uuid(value: str) -> bool:
+    try:
+        uuid.UUID(value)
+    except ValueError:
+        return False
+    return len(value) == 36
+
+
+def check_applications(country: Country) -> Iterator[Problem]:
+    values = country.values
+    known = names_of(values, "golive_databases")
+    for name in names_of(values, "golive_applications"):
+        place = f"golive_applications.{name}"
+        database = text(values, f"{place}.database")
+        if database and known and database not in known:
+            yield Problem(
+                f"{place}.database",
+                f"{place}.database names {database}, which is not a key of golive_databases"
+                f" ({', '.join(known)}).",
+                "Write staging or production there; the database's own name belongs in golive_databases.",
+            )
+        owner = text(values, f"{place}.owner")
+        if owner and not re.fullmatch(r"\d+:\d+", owner):
+            yield Problem(
+                f"{place}.owner",
+                f"{place}.owner has to be '<uid>:<gid>' in figures, not {owner!r}.",
+                "Use the numeric ids of the application's user, quoted.",
+            )
+        url = text(values, f"{place}.url")
+        if url and not re.match(r"^https?://[^/@\s]+", url):
+            yield Problem(
+                f"{place}.url",
+                f"{place}.url has to start with http:// or https:// and a host name.",
+                f"Correct it in {home(place)}.",
+            )
+        yield from check_runtime(country, place)
+    yield from check_runtime(country, "golive_proxy")
+
+
+def check_runtime(country: Country, place: str) -> Iterator[Problem]:
+    runtime = text(country.values, f"{place}.runtime")
+    if runtime and country.runtimes and runtime not in country.runtimes:
+        yield Problem(
+            f"{place}.runtime",
+            f"{place}.runtime {runtime!r} is unknown; known are {', '.join(sorted(country.runtimes))}.",
+            "Choose one of them, or add a folder to roles/golive/tasks/runtime.",
+        )
+
+
+def check_dns(country: Country) -> Iterator[Problem]:
+    values = country.values
+    provider = text(values, "golive_dns.provider")
+    if provider and country.providers and provider not in country.providers:
+        yield Problem(
+            "golive_dns.provider",
+            f"golive_dns.provider {provider!r} is unknown; known are {', '.join(sorted(country.providers))}.",
+            "Choose one of them, or add a file to roles/switch_dns/tasks/providers.",
+        )
+    if provider in PROVIDER_NEEDS:
+        for key in PROVIDER_NEEDS.get(provider, ()):
+            if get(values, f"golive_dns.{key}") in (None, "") and not unread(values, f"golive_dns.{key}"):
+                yield Problem(
+                    f"golive_dns.{key}",
+                    f"golive_dns.{key} is not set, and the provider {provider} needs it.",
+                    "Add it to group_vars/all/edge.yml.",
+                )
+    secret = text(values, "golive_dns.key_secret")
+    if secret and not is_base64(secret):
+        yield Problem(
+            "golive_dns.key_secret",
+            "golive_dns.key_secret is not base64, so it can't be a TSIG key.",
+            "Copy the secret of the key again, as tsig-keygen printed it.",
+        )
+    yield from check_name(values)
+    yield from check_addresses(values)
+
+
+def unread(values: Mapping[str, Any], path: str) -> bool:
+    parent, _dot, key = path.rpartition(".")
+    found = get(values, parent)
+    return isinstance(found, Mapping) and isinstance(found.get(key), Broken)
+
+
+def is_base64(value: str) -> bool:
+    try:
+        return bool(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def check_name(values: Mapping[str, Any]) -> Iterator[Problem]:
+    fqdn = text(values, "golive_fqdn").rstrip(".")
+    zone = text(values, "golive_dns.zone").rstrip(".")
+    record = text(values, "golive_dns.record")
+    if not (zone and HOST_NAME.match(fqdn)):
+        return
+    if fqdn != zone and not fqdn.endswith(f".{zone}"):
+        yield Problem(
+            "golive_fqdn",
+            f"golive_fqdn {fqdn} is not inside golive_dns.zone {zone}.",
+            "Correct golive_fqdn in country.yml or golive_dns.zone in edge.yml.",
+        )
+    elif record and fqdn != (zone if record == "@" else f"{record}.{zone}"):
+        yield Problem(
+            "golive_dns.record",
+            f"golive_dns.record {record!r} in {zone} does not make golive_fqdn {fqdn}.",
+            "Write the record relative to the zone, @ for the zone itself.",
+        )
+
+
+def check_addresses(values: Mapping[str, Any]) -> Iterator[Problem]:
+    singles = (
+        "golive_dns.primary",
+        "golive_dns.old_address",
+        "golive_dns.new_ipv6",
+        "golive_dns.new_address",
+        "golive_proxy.address",
+    )
+    found = [(path, text(values, path)) for path in singles]
+    for path in ("golive_dns.secondaries", "golive_dns.resolvers"):
+        items = get(values, path)
+        if isinstance(items, list | tuple):
+            found += [(f"{path}[{index}]", str(item)) for index, item in enumerate(items)]
+    for path, address in found:
+        if address and PLACEHOLDER not in address and not is_address(address):
+            yield Problem(
+                path,
+                f"{path} {address!r} is not an IP address.",
+                "Write an IPv4 or IPv6 address; names may not resolve on the night.",
+            )
+    old, new = text(values, "golive_dns.old_address"), text(values, "golive_dns.new_address")
+    if old and old == new:
+        yield Problem(
+            "golive_dns.new_address",
+            f"golive_dns.old_address and golive_dns.new_address are both {old}.",
+            "The old one is the legacy system's, the new one production's.",
+        )
+
+
+def is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def check_mail(values: Mapping[str, Any]) -> Iterator[Problem]:
+    mail = get(values, "golive_mail")
+    if isinstance(mail, Mapping):
+        for key in ("user", "password"):
+            if mail.get(key) is None:
+                yield Problem(
+                    f"golive_mail.{key}",
+                    f"golive_mail.{key} is not set.",
+                    "Add it to group_vars/all/edge.yml; write '' when the server asks for none.",
+                )
+
+
+def check_numbers(values: Mapping[str, Any]) -> Iterator[Problem]:
+    ports = [f"golive_legacy.{name}.port" for name in names_of(values, "golive_legacy")]
+    ports += [f"golive_databases.{name}.port" for name in names_of(values, "golive_databases")]
+    limits = [(path, 1, 65535, "a port number") for path in [*ports, "golive_proxy.port", "golive_mail.port"]]
+    limits.append(("golive_dns.ttl", 1, 86400, "a time to live in seconds"))
+    for path, low, high, what in limits:
+        number = text(values, path)
+        if re.fullmatch(r"-?\d+", number) and not low <= int(number) <= high:
+            yield Problem(
+                path,
+                f"{path} {number} is not {what} ({low} to {high}).",
+                f"Correct it in {home(path)}.",
+            )

@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running pg_dump, pg_restore, rsync and their like: exit code and stderr read, a limit, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+
+# Nothing of ours survives a crash of the server half-made: the copy has a name of its own until it is proven, and the
+# swap that gives it the final one commits synchronously, which flushes all that came before.
+FAST_RESTORE = "-c synchronous_commit=off -c maintenance_work_mem=256MB"
+
+
+class Crew:
+    """Programs and threads that belong together: when one fails, the others are ended.
+
+    Args:
+        limit_seconds: for all of them together.
+    """
+
+    def __init__(self, limit_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + limit_seconds
+        self._limit = limit_seconds
+        self._stop = threading.Event()
+        self._reason = ""
+
+    def remaining(self) -> int:
+        """Whole seconds left, at least one: for limits that others keep for us."""
+        return max(1, int(self._end - self._clock()))
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def run(
+        self, argv: Sequence[str], *, what: str, env: Mapping[str, str], stdin: bytes = b""
+    ) -> tuple[str, list[str]]:
+        """Run a program to its end.
+
+        Args:
+            argv: the command line; never a secret.
+            what: how people call it, for the sentence when it fails.
+            env: what is added to a minimal environment; passwords go here.
+            stdin: what it reads.
+
+        Returns:
+            Its standard output, and the warnings it wrote to standard error.
+
+        Raises:
+            GoliveError: it isn't there, failed, wrote an error or took too long.
+        """
+        program = shutil.which(argv[0])
+        if program is None:
+            raise GoliveError(
+                f"The program {argv[0]} is missing on this host.",
+                remedy="Run playbooks/prepare.yml, it installs it.",
+            )
+        base = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR")}
+        try:
+            process = subprocess.Popen(
+                [program, *argv[1:]],
+                env={**base, "LC_ALL": "C.UTF-8", **env},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise GoliveError(f"{what} can't start: {one_line(exc)}.") from exc
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+        raw_out, raw_err = process.communicate(stdin)
+        out, err = raw_out.decode(errors="replace"), raw_err.decode(errors="replace")
+        if process.returncode < 0 and self._clock() >= self._end:
+            raise GoliveError(f"{what} took longer than {self._limit:g} s and was ended.")
+        if process.returncode != 0:
+            raise GoliveError(
+                f"{what} failed with exit code {process.returncode}: {told(err) or 'it said nothing'}."
+            )
+        errors = [
+            line for line in err.splitlines() if re.search(r"\b(error|fatal|panic):", line, re.IGNORECASE)
+        ]
+        if errors:
+            raise GoliveError(f"{what} ended well but wrote: {one_line(errors[0])}.")
+        return out, [one_line(line, 200) for line in err.splitlines() if line.strip()]
+
+    def pipe(
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        *,
+        what: str,
+        env_first: Mapping[str, str],
+        env_second: Mapping[str, str],
+    ) -> None:
+        """Run two programs, the first writing to the second, to their ends; nothing passes through us.
+
+        Raises:
+            GoliveError: either isn't there, failed or took too long.
+        """
+        base = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR")}
+        running: list[subprocess.Popen[bytes]] = []
+        with tempfile.TemporaryFile() as errors:
+            try:
+                for argv, env in ((first, env_first), (second, env_second)):
+                    running.append(
+                        subprocess.Popen(
+                            argv,
+                            env={**base, "LC_ALL": "C.UTF-8", **env},
+                            stdin=running[0].stdout if running else subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL if running else subprocess.PIPE,
+                            stderr=errors,
+                            start_new_session=True,
+                        )
+                    )
+            except OSError as exc:
+                for process in running:
+                    process.kill()
+                raise GoliveError(f"{what} can't start: {one_line(exc)}.") from exc
+            if running[0].stdout is not None:
+                running[0].stdout.close()  # so that the first ends when the second does
+            for process in running:
+                threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+            codes = [process.wait() for process in running]
+            errors.seek(0)
+            err = errors.read().decode(errors="replace")
+        if any(code < 0 for code in codes) and self._clock() >= self._end:
+            raise GoliveError(f"{what} took longer than {self._limit:g} s and was ended.")
+        if any(codes):
+            raise GoliveError(f"{what} failed with exit codes {codes}: {told(err) or 'it said nothing'}.")
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None:
+            if self._stop.wait(0.05) or self._clock() >= self._end:
+                for sig in (signal.SIGTERM, signal.SIGKILL):
+                    if process.poll() is not None:
+                        return
+                    try:
+                        os.killpg(process.pid, sig)
+                    except ProcessLookupError:
+                        return
+                    try:
+                        process.wait(5)
+                    except subprocess.TimeoutExpired:
+                        continue
+                return
+
+    def together(self, **jobs: Callable[[], Any]) -> dict[str, Any]:
+        """Run the jobs at the same time; the first failure stops the others and is raised."""
+        with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+            futures = {name: pool.submit(job) for name, job in jobs.items()}
+            done, _pending = wait(futures.values(), return_when=FIRST_EXCEPTION)
+            first = next((f.exception() for f in done if f.exception() is not None), None)
+            if first is not None:
+                self.stop()
+                raise first
+        return {name: future.result() for name, future in futures.items()}
+
+
+def told(stderr: str) -> str:
+    """The line of a program's standard error that says what went wrong."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    loud = [line for line in lines if re.search(r"error|fatal|failed|refused|denied", line, re.IGNORECASE)]
+    return one_line((loud or lines or [""])[0])
+
+
+def client_major(program: str = "pg_dump") -> int:
+    """The major version of a PostgreSQL program on this host.
+
+    Raises:
+        ProbeError: it isn't there or says nothing we understand.
+    """
+    out, _warnings = Crew(30).run([program, "--version"], what=program, env={})
+    found = re.search(r"\) (\d+)", out)
+    if found is None:
+        raise ProbeError(f"{program} --version answered {one_line(out)!r}.")
+    return int(found.group(1))
+
+
+def compress_option(compress: str, major: int) -> str:
+    """pg_dump's ``--compress``; before 16 it only knows gzip's levels."""
+    if major >= 16 or compress.isdigit():
+        return compress
+    return "0" if compress == "none" else "1"
+
+
+def dump(
+    crew: Crew,
+    login: PostgresLogin,
+    directory: str,
+    *,
+    snapshot: str,
+    jobs: int,
+    compress: str = "none",
+    durable: bool = False,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """Dump a database as a directory, through an exported snapshot, ``more`` being options. Returns the warnings."""
+    return crew.run(
+        [
+            "pg_dump",
+            "--format=directory",
+            f"--jobs={jobs}",
+            f"--compress={compress_option(compress, client_major())}",
+            f"--snapshot={snapshot}",
+            "--lock-wait-timeout=30s",
+            "--no-password",
+            *([] if durable else ["--no-sync"]),
+            *more,
+            f"--file={directory}",
+        ],
+        what=f"pg_dump of {login.database} on {login.host}",
+        env=login.libpq_environment(),
+    )[1]
+
+
+def restore(
+    crew: Crew,
+    login: PostgresLogin,
+    directory: str,
+    *,
+    jobs: int,
+    role: str | None = None,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """Restore such a directory into the (empty) database of ``login``; its objects belong to ``role``.
+
+    Privileges and owners are each environment's own and don't travel.
+    """
+    return crew.run(
+        [
+            "pg_restore",
+            f"--jobs={jobs}",
+            "--exit-on-error",
+            "--no-owner",
+            "--no-privileges",
+            "--no-password",
+            *([f"--role={role}"] if role else []),
+            f"--dbname={login.database}",
+            *more,
+            directory,
+        ],
+        what=f"pg_restore into {login.database} on {login.host}",
+        env={**login.libpq_environment(), "PGOPTIONS": FAST_RESTORE},
+    )[1]
+
+
+def listing(crew: Crew, directory: str) -> list[str]:
+    """``schema table`` of every table whose data the dump's table of contents lists."""
+    out, _warnings = crew.run(
+        ["pg_restore", "--list", directory], what=f"pg_restore --list of {directory}", env={}
+    )
+    found = re.findall(r"^\d+; \d+ \d+ TABLE DATA (\S+) (.+) \S+$", out, re.MULTILINE)
+    return [f"{schema} {name}" for schema, name in found]

@@ -1,0 +1,51 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of check_inventory, which runs as an action plugin."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: check_inventory
+short_description: Read a country's inventory and report everything that is wrong with it
+version_added: "1.0.0"
+author: the dfr.golive contributors (@dfr-golive)
+description:
+  - Checks the variables all phases share, each phase's own variables and the inventory's groups
+    against the argument specs
+    of this collection, and the values against each other.
+  - Reports all problems together, one sentence each, with the variable and the remedy. Values of
+    secret options are never shown.
+  - Runs on the controller, needs no connection, takes less than a second and changes nothing.
+  - Misspelt variables are found by their prefix (C(golive_) or the name of a role) and by their
+    likeness to known ones.
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and does the same there.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+seealso:
+  - name: inventories/template
+    description: The commented starting point for a country.
+    link: https://github.com/dfr-golive/dfr.golive/tree/main/inventories/template
+"""
+
+EXAMPLES = r"""
+- name: Read the country before touching it
+  dfr.golive.check_inventory:
+  delegate_to: localhost
+  become: false
+"""
+
+RETURN = r"""
+msg:
+  description: All problems, one line each; or that there are none.
+  returned: always
+  type: str
+  sample: The inventory of tonga is complete and consistent (74 variables read).
+"""

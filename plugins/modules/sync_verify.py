@@ -1,0 +1,83 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare production with frozen staging."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sync_verify
+short_description: Compare production with frozen staging, table by table
+version_added: "1.0.0"
+description:
+  - The second, independent comparison after the swap, over every table, sequence, definition and file.
+  - The only differences allowed are the parameters in O(identity_keys), which are listed.
+  - A difference fails the task and names the table with rows and digests of both sides.
+author:
+  - the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment:
+  - dfr.golive.sync
+attributes:
+  check_mode:
+    support: full
+    description: Says what it would do, and changes nothing.
+  diff_mode:
+    support: none
+    description: Shows the names of the databases before and after.
+options:
+  recheck:
+    description: Check only what stays true after users have written.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Verify
+  dfr.golive.sync_verify:
+    run_id: "{{ golive_run.id }}"
+    source: "{{ staging_login }}"
+    target: "{{ production_login }}"
+    filestore:
+      path: /srv/dfr/odoo/data/filestore
+      owner: "100:101"
+      host: staging.example.org
+  delegate_to: production
+"""
+
+RETURN = r"""
+evidence:
+  description: What was compared; the list of tables is under C(files).
+  returned: success
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+    SYNC_OPTIONS,
+    SYNC_REQUIRED_IF,
+    Plan,
+    verify,
+)
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    plan = Plan.from_params(module.params)
+    return {"changed": False, "evidence": verify(plan, recheck=module.params["recheck"])}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**SYNC_OPTIONS, "recheck": {"type": "bool", "default": False}},
+        required_if=SYNC_REQUIRED_IF,
+        supports_check_mode=True,
+    )
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
