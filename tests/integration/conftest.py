@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lab's servers, as the tests see them: as their superuser through the container, as anybody over TLS."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.dfr.golive.plugins.module_utils._mariadb import MariadbLogin
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from jinja2 import Environment, StrictUndefined
+from variants import prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "inventories" / "demo"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One database server of the lab.
+
+    Attributes:
+        container: where its superuser is let in without a password.
+        address, port: where everybody else finds it, from here.
+        ca: who signed its certificate, which is for its name and not for the address.
+    """
+
+    container: str
+    address: str
+    port: int
+    ca: str
+
+    def mariadb(self, statements: str) -> str:
+        """As root."""
+        return self._run(
+            ["mariadb", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"], statements
+        )
+
+    def psql(self, statements: str, database: str = "postgres") -> str:
+        """As postgres."""
+        return self._run(
+            ["su", "postgres", "-c", f"psql -X -q -A -t -v ON_ERROR_STOP=1 -d {database}"], statements
+        )
+
+    def _run(self, command: list[str], statements: str) -> str:
+        done = subprocess.run(
+            ["docker", "exec", "-i", self.container, *command],
+            input=statements,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{self.container}: {done.stderr}\n{statements}"
+        return done.stdout
+
+    def mariadb_login(self, user: str, password: str, database: str) -> MariadbLogin:
+        return MariadbLogin(self.address, self.port, user, password, database, "verify_ca", self.ca)
+
+    def postgres_login(self, user: str, password: str, database: str) -> PostgresLogin:
+        return PostgresLogin(
+            self.address, self.port, user, password, database, ssl_mode="verify-ca", ca_cert=self.ca
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_lab() -> None:
+    """The lab as a country is days before its night: playbooks/prepare.yml has been run."""
+    prepare()
+
+
+@pytest.fixture(scope="session")
+def country() -> dict[str, Any]:
+    """The demo inventory's variables, rendered."""
+    raw: dict[str, Any] = {}
+    for path in sorted((INVENTORY / "group_vars" / "all").glob("*.yml")):
+        raw.update(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+
+    def rendered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: rendered(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [rendered(inner) for inner in value]
+        if isinstance(value, str) and "{{" in value:
+            return environment.from_string(value).render(raw)
+        return value
+
+    return {key: rendered(value) for key, value in raw.items() if key.startswith(("golive_", "secret_"))}
+
+
+@pytest.fixture(scope="session")
+def legacy_server() -> Server:
+    return Server("dfrlab-legacy", "172.28.50.11", 3306, str(INVENTORY / ".lab" / "ca.pem"))
+
+
+@pytest.fixture(scope="session")
+def staging_server() -> Server:
+    return Server("dfrlab-staging-db", "172.28.50.31", 5432, str(INVENTORY / ".lab" / "ca.pem"))

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.dfr.golive.plugins.module_utils import _pgtools
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+
+LOGIN = PostgresLogin("db", 5432, "op", "s3cret", "prod")
+
+
+def python(code: str, crew: Crew | None = None, **more: Any) -> tuple[str, list[str]]:
+    return (crew or Crew(10)).run([sys.executable, "-c", code], what="The program", env={}, **more)
+
+
+def test_output_and_warnings_come_back() -> None:
+    out, warnings = python("import sys; print(sys.stdin.read()); print('hm', file=sys.stderr)", stdin=b"in")
+    assert out.strip() == "in"
+    assert warnings == ["hm"]
+
+
+def test_a_bad_exit_code_is_a_failure_with_the_line_that_says_why() -> None:
+    code = "import sys; print('pg_x: chatter\\npg_x: error: disk full\\nmore', file=sys.stderr); sys.exit(3)"
+    with pytest.raises(GoliveError, match="The program failed with exit code 3: pg_x: error: disk full"):
+        python(code)
+
+
+def test_an_error_line_is_a_failure_even_with_exit_code_0() -> None:
+    with pytest.raises(GoliveError, match="ended well but wrote"):
+        python("import sys; print('pg_restore: error: lost a table', file=sys.stderr)")
+
+
+def test_a_missing_program_names_the_remedy() -> None:
+    with pytest.raises(GoliveError, match=r"no_such_thing is missing.*prepare.yml"):
+        Crew(1).run(["no_such_thing"], what="It", env={})
+
+
+def test_the_environment_is_minimal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    out, _warnings = Crew(10).run(
+        [sys.executable, "-c", "import os; print(os.environ.get('PGSERVICE'), os.environ['X'])"],
+        what="It",
+        env={"X": "1"},
+    )
+    assert out.split() == ["None", "1"]
+
+
+def test_the_limit_ends_the_program_and_its_children() -> None:
+    start = time.monotonic()
+    code = "import subprocess; subprocess.run(['sleep', '30'])"
+    with pytest.raises(GoliveError, match=r"longer than 0\.3 s"):
+        python(code, Crew(0.3))
+    assert time.monotonic() - start < 6
+
+
+def test_the_first_failure_ends_the_others() -> None:
+    crew = Crew(30)
+    start = time.monotonic()
+
+    def fail() -> None:
+        raise GoliveError("broken")
+
+    with pytest.raises(GoliveError, match="broken"):
+        crew.together(slow=lambda: python("import time; time.sleep(20)", crew), quick=fail)
+    assert time.monotonic() - start < 8
+    assert crew.stopped
+
+
+def test_together_returns_by_name() -> None:
+    assert Crew(5).together(a=lambda: 1, b=lambda: 2) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("compress", "major", "option"),
+    [("zstd:1", 17, "zstd:1"), ("none", 17, "none"), ("none", 15, "0"), ("zstd:1", 15, "1"), ("6", 13, "6")],
+)
+def test_compress_option(compress: str, major: int, option: str) -> None:
+    assert _pgtools.compress_option(compress, major) == option
+
+
+def test_passwords_never_reach_a_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def run(
+        _self: Crew, argv: list[str], *, what: str, env: dict[str, str], stdin: bytes = b""
+    ) -> tuple[str, list[str]]:
+        seen.append((argv, env))
+        return "pg_dump (PostgreSQL) 17.2", []
+
+    monkeypatch.setattr(Crew, "run", run)
+    _pgtools.dump(Crew(5), LOGIN, "/d", snapshot="s", jobs=2)
+    _pgtools.restore(Crew(5), LOGIN, "/d", jobs=2, role="app")
+    for argv, env in seen:
+        assert "s3cret" not in " ".join(argv)
+        assert env.get("PGPASSWORD", "s3cret") == "s3cret"
+    assert "--exit-on-error" in seen[-1][0]
+    assert "--role=app" in seen[-1][0]
+
+
+def test_listing_knows_tables_with_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "; comment\n3456; 1259 16385 TABLE public farmer odoo\n"
+        "4567; 0 16385 TABLE DATA public farmer odoo\n4568; 0 16399 TABLE DATA extra Odd Name odoo\n"
+    )
+    monkeypatch.setattr(Crew, "run", lambda *_a, **_k: (text, []))
+    assert _pgtools.listing(Crew(5), "/d") == ["public farmer", "extra Odd Name"]
+
+
+def test_a_version_we_cannot_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Crew, "run", lambda *_a, **_k: ("hello", []))
+    with pytest.raises(ProbeError, match="answered 'hello'"):
+        _pgtools.client_major()
