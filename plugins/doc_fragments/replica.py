@@ -20,9 +20,9 @@ options:
         owners.
     type: dict
     required: true
-    suboptions:
+    suboptions: &side
       login_host:
-        description: Host name or address of the source's server, as seen from the managed host.
+        description: Host name or address of this side's server, as seen from the managed host.
         type: str
         required: true
       login_port:
@@ -64,43 +64,7 @@ options:
         before PostgreSQL 16 only a superuser may make a subscription.
     type: dict
     required: true
-    suboptions:
-      login_host:
-        description: Host name or address of the target's server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role there.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The database's name.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster, in which before-states are kept.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
+    suboptions: *side
   owner:
     description: The role that owns the copy and all in it.
     type: str
