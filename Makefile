@@ -45,6 +45,10 @@ lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks
 	nox --no-venv -s license-check extra-checks
 	shellcheck molecule/setup.sh molecule/default/*.sh molecule/default/parts/*.sh molecule/default/images/registry/bake.sh tests/*.sh .ci/run
 
+.PHONY: translations
+translations: setup ## bring what people read into the catalogues, and the catalogues into the collection
+	python tests/translations.py
+
 .PHONY: sanity
 sanity: setup ## ansible-test sanity
 	tests/sanity.sh

@@ -23,6 +23,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
+from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES
 
 PLACEHOLDER = "CHANGE-ME"
 """What inventories/template holds where a country must write its own value."""
@@ -365,6 +366,15 @@ def check_country(country: Country) -> Iterator[Problem]:
             " one of them is of the wrong country.",
             "Choose the right inventory with -i, or correct golive_country in group_vars/all/country.yml.",
         )
+    declared = get(values, "golive_languages")
+    for language in declared if isinstance(declared, list | tuple) else ():
+        if isinstance(language, str) and PLACEHOLDER not in language and language not in LANGUAGES:
+            yield Problem(
+                "golive_languages",
+                f"golive_languages names {language}, and there is no catalogue for it; there is"
+                f" {', '.join(LANGUAGES)}.",
+                "Correct it in group_vars/all/country.yml, or add plugins/module_utils/_languages/<code>.po.",
+            )
     zone = text(values, "golive_timezone")
     if zone and not known_timezone(zone):
         yield Problem(

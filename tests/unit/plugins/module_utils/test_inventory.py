@@ -67,7 +67,7 @@ def healthy() -> dict[str, Any]:
     return {
         "golive_country": "tonga",
         "golive_country_title": "Tonga",
-        "golive_languages": ["to", "en"],
+        "golive_languages": ["fr", "en"],
         "golive_timezone": "Pacific/Tongatapu",
         "golive_fqdn": "dfr.gov.test",
         "golive_legacy": {
@@ -201,6 +201,11 @@ def test_a_country_without_legacy_has_no_problem() -> None:
         ),
         ("golive_fqdn", PLACEHOLDER, f"golive_fqdn still says {PLACEHOLDER}."),
         ("golive_languages", [], "golive_languages is empty."),
+        (
+            "golive_languages",
+            ["en", "xx"],
+            "golive_languages names xx, and there is no catalogue for it; there is en, fr.",
+        ),
         ("golive_timezone", "Pacific/Nowhere", "golive_timezone 'Pacific/Nowhere' is not a time zone."),
         ("golive_mode", "rehersal", "golive_mode has to be one of live, rehearsal, not 'rehersal'."),
         ("golive_until", "sync", "golive_until has to be one of '', preflight,"),
