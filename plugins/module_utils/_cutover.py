@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._delta import verify
+from ansible_collections.dfr.golive.plugins.module_utils._drain import drain
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._fence_postgres import (
     DEFAULT_EXEMPT_ROLES,
@@ -24,7 +25,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._fence_postgres import 
     read_fence,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
-from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair, demand, drain
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair, demand
 
 PURPOSE = "replica"
 

@@ -21,12 +21,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
     Relation,
-    read_fingerprint,
     read_relations,
-    refuse_changed_definitions,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     DriftError,
@@ -48,10 +45,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     Slot,
-    check_published,
-    current_position,
-    drop_publication,
-    drop_slot,
     lsn_text,
     read_slots,
 )
@@ -520,188 +513,6 @@ def wait_applied(
                 target.execute("set local synchronous_commit = on")
                 target.execute("select pg_catalog.pg_logical_emit_message(true, 'dfr.golive', '')")
             sleep(POLL_SECONDS)
-
-
-# --- the drain ---------------------------------------------------------------------------------------------------
-
-
-def check_definitions(pair: Pair, memory: Memory) -> int:
-    """Whether the source's definitions are still those the copy was made with; returns their number.
-
-    Raises:
-        GoliveError: they aren't; each is named.
-    """
-    with _digest.reading(pair.source) as conn:
-        now = read_fingerprint(conn)
-        relations = read_relations(conn)
-        refuse_changed_definitions(memory.fingerprint, now, pair.source.database)
-        check_published(conn, pair.label, relations)
-    return len(now)
-
-
-def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
-    """Bring over what is still under way from a source that nobody writes to any more; then stop following.
-
-    Afterwards the copy holds the same rows, its sequences stand where the source's stand and its materialized views
-    are refreshed. May be repeated.
-
-    Raises:
-        GoliveError: definitions changed, or the position isn't reached in time; nothing is lost then, the copy
-            goes on following once whatever held it up is gone.
-    """
-    memory = demand(pair, "following")
-    started = time.monotonic()
-    definitions = check_definitions(pair, memory)
-    with connect(pair.source, autocommit=True) as conn:
-        wanted = current_position(conn)
-    with connect(pair.target, autocommit=True) as conn:
-        known = subscription(conn, pair)
-        if known is not None and not known.enabled:
-            sql = require("psycopg.sql", "python3-psycopg")
-            conn.execute(sql.SQL("alter subscription {} enable").format(sql.Identifier(pair.label)))
-    waited = wait_applied(pair, wanted, limit_seconds)
-    disable(pair)
-    sequences = set_sequences(pair)
-    refreshed = refresh_views(pair)
-    return {
-        "position": lsn_text(wanted),
-        "definitions": definitions,
-        "waited": waited,
-        "sequences": sequences,
-        "refreshed": refreshed,
-        "seconds": round(time.monotonic() - started, 3),
-    }
-
-
-def set_sequences(pair: Pair) -> dict[str, Any]:
-    """Sequences aren't replicated: set the copy's where the source's stand, above every key that exists.
-
-    Raises:
-        GoliveError: one is missing in the copy.
-    """
-    with _digest.reading(pair.source) as conn:
-        theirs = _digest.read_sequences(conn)
-    with connect(pair.target) as conn:
-        ours = _digest.read_sequences(conn)
-        moves = []
-        raised = []
-        for name, state in theirs.items():
-            mine = ours.get(name)
-            if mine is None:
-                raise GoliveError(f"The sequence {name} is missing in {pair.target.database}.")
-            value, called = state.last_value, state.is_called
-            if not state.safe and state.greatest_key is not None:
-                value, called = state.greatest_key, True
-                raised.append(name)
-            if (mine.last_value, mine.is_called) != (value, called):
-                moves.append([state.schema, state.relation, value, called])
-        conn.execute(
-            "select pg_catalog.setval(format('%%I.%%I', m->>0, m->>1)::regclass, (m->>2)::int8, (m->>3)::bool)"
-            " from jsonb_array_elements(%s::jsonb) m",
-            (json.dumps(moves),),
-        )
-    return {"compared": len(theirs), "set": len(moves), "raised": raised}
-
-
-def check_sequences(pair: Pair) -> int:
-    """That every sequence stands where the source's stands and gives no key that exists; returns their number.
-
-    Raises:
-        GoliveError: one doesn't.
-    """
-    with _digest.reading(pair.source) as conn:
-        theirs = _digest.read_sequences(conn)
-    with _digest.reading(pair.target) as conn:
-        ours = _digest.read_sequences(conn)
-    wrong = _digest.compare_sequences(theirs, ours)
-    if wrong:
-        raise GoliveError(
-            f"{len(wrong)} sequences of {pair.target.database} aren't right: {'; '.join(wrong[:8])}.",
-            remedy="Drain again; if it stays so, somebody used the copy.",
-        )
-    return len(ours)
-
-
-def refresh_views(pair: Pair) -> list[str]:
-    """Materialized views are queries kept as tables: refresh them, those that others read first."""
-    sql = require("psycopg.sql", "python3-psycopg")
-    with connect(pair.target) as conn:
-        names = conn.execute(
-            "select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n"
-            " on n.oid = c.relnamespace where c.relkind = 'm' and c.relispopulated order by c.oid"
-        ).fetchall()
-        for schema, name in names:
-            conn.execute(sql.SQL("refresh materialized view {}").format(sql.Identifier(schema, name)))
-    return [_digest.label(schema, name) for schema, name in names]
-
-
-# --- the end -----------------------------------------------------------------------------------------------------
-
-
-def clear(pair: Pair, *, copy_exists: bool = True, forgetting: bool = True) -> dict[str, Any]:
-    """Drop everything the pair made but the copy's data. Safe wherever it stopped, and when there is nothing.
-
-    Raises:
-        GoliveError: one of the two servers can't be reached or refuses; what could be dropped is dropped.
-    """
-    dropped: list[str] = []
-    if copy_exists:
-        if unsubscribe(pair):
-            dropped.append(f"subscription {pair.label}")
-        align_target_identities(pair)
-        with connect(pair.target, autocommit=True) as conn:
-            if drop_publication(conn, pair.tracking):
-                dropped.append(f"publication {pair.tracking} on the target")
-    with connect(pair.target_admin(), autocommit=True) as conn:
-        if drop_slot(conn, pair.tracking):
-            dropped.append(f"slot {pair.tracking} on the target")
-    with connect(pair.source, autocommit=True) as conn:
-        dropped += [
-            f"slot {name} on the source" for name in (pair.label, pair.tracking) if drop_slot(conn, name)
-        ]
-        dropped += [
-            f"publication {name} on the source"
-            for name in (pair.label, pair.tracking)
-            if drop_publication(conn, name)
-        ]
-    identities = restore_identities(pair)
-    if identities:
-        dropped.append(f"{identities} replica identities")
-    if forgetting:
-        with connect(pair.target_admin(), autocommit=True) as conn:
-            forget_pair(conn, pair)
-    return {"changed": bool(dropped), "dropped": dropped}
-
-
-def forget_pair(conn: psycopg.Connection[Any], pair: Pair) -> None:
-    """Nothing of the pair is left: neither what was remembered nor which rows were touched."""
-    forget(conn, KIND, pair.name)
-    if scalar(conn, "select to_regclass('dfr_golive.touched') is not null"):
-        conn.execute("delete from dfr_golive.touched where pair = %s", (pair.name,))
-
-
-def remains(pair: Pair) -> list[str]:
-    """What still exists of the pair on either server: empty once it is cleared."""
-    found = []
-    with connect(pair.source_admin()) as conn:
-        found += [f"slot {name} on the source" for name in read_slots(conn, pair.label)]
-    with connect(pair.source) as conn:
-        found += [
-            f"publication {row[0]} on the source"
-            for row in conn.execute(
-                "select pubname from pg_catalog.pg_publication where pubname = any(%s)",
-                ([pair.label, pair.tracking],),
-            ).fetchall()
-        ]
-    with connect(pair.target_admin()) as conn:
-        found += [f"slot {name} on the target" for name in read_slots(conn, pair.label)]
-        found += [
-            f"subscription {row[0]}"
-            for row in conn.execute(
-                "select subname from pg_catalog.pg_subscription where subname = %s", (pair.label,)
-            ).fetchall()
-        ]
-    return found
 
 
 def status(pair: Pair) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
     read_relations,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
+from ansible_collections.dfr.golive.plugins.module_utils._leftovers import clear, forget_pair
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
@@ -45,8 +46,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     STAGES,
     Memory,
     Pair,
-    clear,
-    forget_pair,
     set_identities,
     subscribe,
     wait_applied,

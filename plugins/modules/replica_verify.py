@@ -73,10 +73,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._delta import verify
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._leftovers import clear
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     REPLICA_OPTIONS,
     Pair,
-    clear,
 )
 
 

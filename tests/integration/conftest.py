@@ -71,9 +71,13 @@ class Server:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prepared_lab() -> None:
-    """The lab as a country is days before its night: playbooks/prepare.yml has been run."""
-    prepare()
+def prepared_lab(request: pytest.FixtureRequest) -> None:
+    """The lab as a country is days before its night: playbooks/prepare.yml has been run.
+
+    Tests that bring servers of their own (``box``) need no lab.
+    """
+    if any("box" not in getattr(item, "fixturenames", ()) for item in request.session.items):
+        prepare()
 
 
 @pytest.fixture(scope="session")

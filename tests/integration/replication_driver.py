@@ -11,7 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from ansible_collections.dfr.golive.plugins.module_utils import _cutover, _delta, _replication, _seed
+from ansible_collections.dfr.golive.plugins.module_utils import (
+    _cutover,
+    _delta,
+    _drain,
+    _leftovers,
+    _replication,
+    _seed,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
 
@@ -20,9 +27,9 @@ CALLS = {
     "discard": _seed.discard,
     "prove": _delta.prove,
     "verify": _delta.verify,
-    "drain": _replication.drain,
-    "clear": _replication.clear,
-    "remains": _replication.remains,
+    "drain": _drain.drain,
+    "clear": _leftovers.clear,
+    "remains": _leftovers.remains,
     "status": _replication.status,
     "cutover": lambda pair, **options: _cutover.cutover(pair, _cutover.Writers("odoo"), **options),
     "reopen": _cutover.reopen,

@@ -1,0 +1,267 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole tables, compared by sums over both sides at the same time; where these differ, the rows are found and named."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.dfr.golive.plugins.module_utils import _digest
+from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation
+from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError, one_line, require
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, driver
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
+from ansible_collections.dfr.golive.plugins.module_utils._rows import NAMED, Sides, name_rows, one, two_hashes
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
+from ansible_collections.dfr.golive.plugins.module_utils._together import together
+from ansible_collections.dfr.golive.plugins.module_utils._verdict import Difference, Verdict
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+ROWS_PER_BUCKET = 256
+
+
+def full_sums(
+    login: PostgresLogin,
+    relations: Iterable[Relation],
+    algorithm: str,
+    *,
+    snapshot: str,
+    jobs: int,
+    limit_seconds: int,
+) -> dict[Name, list[int]]:
+    """Count and two sums of whole tables, through one snapshot, over ``jobs`` connections; big tables in pieces.
+
+    Raises:
+        ProbeError: a table can't be read.
+    """
+    work: queue.SimpleQueue[tuple[Relation, Any]] = queue.SimpleQueue()
+    todo = sorted(relations, key=lambda r: -r.bytes)
+    with _digest.reading(login, snapshot=snapshot, limit_seconds=limit_seconds) as conn:
+        pages = dict(
+            conn.execute(
+                "select c.oid::int8, pg_relation_size(c.oid) / current_setting('block_size')::int"
+                " from pg_catalog.pg_class c where c.oid = any(%s)",
+                ([r.oid for r in todo],),
+            ).fetchall()
+        )
+    for relation in todo:
+        table = _digest.Table(
+            relation.schema,
+            relation.name,
+            tuple((c.name, c.kind) for c in relation.columns),
+            pages=int(pages[relation.oid]),
+        )
+        for piece in _digest.pieces(table, algorithm):
+            work.put((relation, _digest.table_query(table, algorithm, piece)))
+    found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0, 0] for r in todo}
+    guard = threading.Lock()
+
+    def help_out() -> None:
+        with _digest.reading(login, snapshot=snapshot, limit_seconds=limit_seconds) as conn:
+            while True:
+                try:
+                    relation, query = work.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    values = one(conn, query)
+                except driver().Error as exc:
+                    raise ProbeError(
+                        f"The table {relation.label} of {login.where} can't be read: {one_line(exc)}."
+                    ) from exc
+                with guard:
+                    total = found[(relation.schema, relation.name)]
+                    for i, value in enumerate(values):
+                        total[i] = (total[i] + int(value)) % (_digest.WORD if i else 1 << 63)
+
+    together(*[help_out] * max(1, jobs))
+    return found
+
+
+def common_algorithm(*conns: psycopg.Connection[Any]) -> str:
+    return _digest.algorithm_for(*(conn.info.server_version for conn in conns))
+
+
+def compare_whole(
+    pair: Pair,
+    tables: Tables,
+    names: Sequence[Name],
+    verdict: Verdict,
+    snapshots: tuple[str | None, str | None] = (None, None),
+) -> None:
+    """Compare whole tables on both sides at the same time; where the sums differ, find and name the rows."""
+    with ExitStack() as stack:
+        opened = []
+        for login, snapshot in ((pair.source, snapshots[0]), (pair.target, snapshots[1])):
+            conn = stack.enter_context(
+                _digest.reading(login, snapshot=snapshot, limit_seconds=pair.limit_seconds)
+            )
+            opened.append((conn, snapshot or _digest.export_snapshot(conn)))
+        (source, left), (target, right) = opened
+        algorithm = common_algorithm(source, target)
+        sums = both_sums(pair, tables, names, algorithm, (left, right))
+        sides = Sides(source, target, algorithm, secrets.token_hex(16))
+        for name in names:
+            verdict.whole[tables.label(name)] = sums[1][name][0]
+            if sums[0][name] != sums[1][name]:
+                locate(sides, tables.source[name], tables.target[name], verdict)
+
+
+def both_sums(
+    pair: Pair, tables: Tables, names: Sequence[Name], algorithm: str, snapshots: tuple[str, str]
+) -> tuple[dict[Name, list[int]], dict[Name, list[int]]]:
+    sums: list[dict[Name, list[int]]] = [{}, {}]
+
+    def side(number: int, login: PostgresLogin, relations: Mapping[Name, Relation]) -> None:
+        sums[number] = full_sums(
+            login,
+            [relations[name] for name in names],
+            algorithm,
+            snapshot=snapshots[number],
+            jobs=max(1, pair.jobs // 2),
+            limit_seconds=pair.limit_seconds,
+        )
+
+    together(lambda: side(0, pair.source, tables.source), lambda: side(1, pair.target, tables.target))
+    return sums[0], sums[1]
+
+
+def locate(sides: Sides, left: Relation, right: Relation, verdict: Verdict, limit: int = NAMED) -> None:
+    """Find the rows that differ: sums by bucket of the key on both sides, then the rows of the odd buckets."""
+    found = 0
+    buckets = _buckets(max(left.rows, right.rows, 1))
+    sums = []
+    for conn, relation in ((sides.source, left), (sides.target, right)):
+        sums.append(
+            {
+                int(bucket): (int(count), int(a), int(b))
+                for bucket, count, a, b in conn.execute(
+                    _bucket_query(relation, sides.algorithm, buckets)
+                ).fetchall()
+            }
+        )
+    odd = sorted(b for b in {*sums[0], *sums[1]} if sums[0].get(b) != sums[1].get(b))
+    if left.keyless:
+        found = _locate_keyless(sides, left, right, odd, buckets, verdict, limit)
+    else:
+        for start in range(0, len(odd), 64):
+            keys = _odd_keys(sides, left, right, odd[start : start + 64], buckets, limit - found)
+            for chunk in range(0, len(keys), 500):
+                part = keys[chunk : chunk + 500]
+                literals = [_array(column) for column in zip(*part, strict=True)]
+                named = name_rows(sides, left, right, literals, limit)
+                verdict.differences += named
+                found += len(named)
+            if found >= limit:
+                break
+    if found >= limit or not found:
+        verdict.more.append(left.label)
+
+
+def _buckets(rows: int) -> int:
+    count = 1
+    while count < rows / ROWS_PER_BUCKET and count < 1 << 16:
+        count *= 2
+    return count
+
+
+def _bucket_of(relation: Relation, algorithm: str, buckets: int) -> Any:
+    sql = require("psycopg.sql", "python3-psycopg")
+    hashed = relation.hash_of(algorithm, relation.key_columns() or None)
+    return hashed + sql.SQL(f" & {buckets - 1}")
+
+
+def _bucket_query(relation: Relation, algorithm: str, buckets: int) -> Any:
+    sql = require("psycopg.sql", "python3-psycopg")
+    return sql.SQL(
+        "select bucket, count(*), {sums} from (select {bucket} as bucket, {hash} as h from only {table} t offset 0) s"
+        " group by 1"
+    ).format(
+        sums=sql.SQL(", ".join(f"mod({part}, {_digest.WORD})" for part in _digest.SUMS)),
+        bucket=_bucket_of(relation, algorithm, buckets),
+        hash=relation.hash_of(algorithm),
+        table=relation.identifier(),
+    )
+
+
+def _rows_of_buckets(
+    conn: psycopg.Connection[Any], relation: Relation, sides: Sides, odd: list[int], buckets: int
+) -> Iterator[tuple[Any, ...]]:
+    """Bucket, key as text, both hashes and place of every row in these buckets; streamed."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    key = sql.SQL("array[{}]::text[]").format(
+        sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in relation.key)
+    )
+    query = sql.SQL(
+        "select bucket, key, h0 || ' ' || h1, place from (select bucket, key, place, {hashes} from"
+        " (select {bucket} as bucket, {key} as key, t.ctid::text as place, {bytes} as b from only {table} t offset 0) x"
+        " where bucket = any({odd})) y"
+    ).format(
+        hashes=sql.SQL(two_hashes(sides.algorithm)),
+        bucket=_bucket_of(relation, sides.algorithm, buckets),
+        key=key if relation.key else sql.SQL("null::text[]"),
+        bytes=relation.bytes_of(sides.algorithm),
+        table=relation.identifier(),
+        odd=sql.Literal(odd),
+    )
+    with conn.cursor(f"dfr_golive_{secrets.token_hex(4)}") as cursor:
+        cursor.itersize = 2000
+        cursor.execute(query)
+        yield from cursor
+
+
+def _odd_keys(
+    sides: Sides, left: Relation, right: Relation, odd: list[int], buckets: int, limit: int
+) -> list[tuple[str, ...]]:
+    """Keys whose rows differ, among those of at most 64 buckets."""
+    seen: dict[tuple[str, ...], list[list[str]]] = {}
+    for number, (conn, relation) in enumerate(((sides.source, left), (sides.target, right))):
+        for _bucket, key, hashed, _place in _rows_of_buckets(conn, relation, sides, odd, buckets):
+            seen.setdefault(tuple(key), [[], []])[number].append(hashed)
+    return [key for key, (a, b) in sorted(seen.items()) if sorted(a) != sorted(b)][: max(0, limit)]
+
+
+def _locate_keyless(
+    sides: Sides,
+    left: Relation,
+    right: Relation,
+    odd: list[int],
+    buckets: int,
+    verdict: Verdict,
+    limit: int,
+) -> int:
+    """Rows that nothing identifies: named by their digest and their place."""
+    found = 0
+    for start in range(0, len(odd), 64):
+        seen: dict[str, list[list[str]]] = {}
+        for number, (conn, relation) in enumerate(((sides.source, left), (sides.target, right))):
+            for _b, _key, hashed, place in _rows_of_buckets(
+                conn, relation, sides, odd[start : start + 64], buckets
+            ):
+                seen.setdefault(hashed, [[], []])[number].append(place)
+        for hashed, (a, b) in sorted(seen.items()):
+            if len(a) == len(b):
+                continue
+            kind = "missing" if not b else "extra" if not a else "repeated"
+            digest = f"{int(hashed.split()[0]) % _digest.WORD:016x}"
+            verdict.differences.append(
+                Difference(left.label, f"row #{digest}", kind, {}, a[0] if a else "", b[0] if b else "")
+            )
+            found += 1
+            if found >= limit:
+                return found
+    return found
+
+
+def _array(values: Iterable[str]) -> str:
+    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"
