@@ -5,6 +5,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS
 steps=0
+passed=0
+
+count() { # log: adds what pytest says it passed; a log without such a line is a test that never ran
+    local tests
+    tests=$(grep -oE '[0-9]+ passed' "$1" | tail -n 1 | cut -d ' ' -f 1)
+    [ "${tests:-0}" -gt 0 ] || { echo "$1: no test passed here" >&2; exit 1; }
+    passed=$((passed + tests))
+}
+
+units() {
+    pytest -q tests/unit | tee artifacts/unit.log
+    count artifacts/unit.log
+}
 
 step() { # name, command...
     local name=$1 begun=$SECONDS
@@ -17,7 +30,6 @@ step() { # name, command...
 
 story() { # scenario: converge and verify, each of which must have played something
     local log=artifacts/molecule-$1.log
-    mkdir -p artifacts
     rm -f artifacts/story-*.log
     if ! molecule test --scenario-name "$1" --destroy never >"$log" 2>&1; then
         tail -n 150 "$log"
@@ -28,6 +40,7 @@ story() { # scenario: converge and verify, each of which must have played someth
         exit 1
     fi
     grep -E 'msg: [0-9]+ passed' "$log"
+    count "$log"
 }
 
 fresh_lab() {
@@ -35,9 +48,10 @@ fresh_lab() {
     molecule create --scenario-name default
 }
 
+mkdir -p artifacts
 step lint make --no-print-directory lint
 step sanity tests/sanity.sh
-step unit pytest -q tests/unit
+step unit units
 step 'a fresh lab' fresh_lab
 step 'story: faults planted for each gate' story faults
 step 'a fresh lab' fresh_lab
@@ -46,4 +60,4 @@ step 'story: stop after each phase and resume' story resume
 step 'a fresh lab' fresh_lab
 step 'story: the whole go-live' story golive
 test -s artifacts/story-golive.log
-printf '\n%d steps in %d s\n' "$steps" $((SECONDS - started))
+printf '\n%d steps in %d s\n%d passed, 0 failed\n' "$steps" $((SECONDS - started)) "$passed"
