@@ -19,6 +19,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import (
     Owner,
     Record,
     Writer,
+    between,
+    stamp,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     Outcome,
@@ -26,6 +28,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
     Status,
     compute,
     first_line,
+    usual_seconds,
 )
 
 ROLLBACK_PLAYBOOK = "playbooks/rollback.yml"
@@ -138,22 +141,22 @@ def open_run(journal: Journal, request: Request) -> dict[str, Any]:
     runs = compute(reading.records, holder.session if holder else "")
     decision = decide(journal.country, runs, request)
     if decision.kind in ("live", "nothing"):
-        return _opened(journal.country, decision, request, "", "", changed=False)
+        return _opened(journal, runs, decision, request, "", "", changed=False)
     if request.dry:
         _why_taken(journal, holder, request)
         run_id = decision.run.id if decision.run else _new_id(journal, runs)
-        return _opened(journal.country, decision, request, run_id, "", changed=False)
+        return _opened(journal, runs, decision, request, run_id, "", changed=False)
     with journal.writing() as writer:
         why = _why_taken(journal, writer.holder, request)
         before = writer.holder
         runs = compute(writer.records)
         decision = decide(journal.country, runs, request)
         if decision.kind in ("live", "nothing"):
-            return _opened(journal.country, decision, request, "", "", changed=False)
+            return _opened(journal, runs, decision, request, "", "", changed=False)
         run_id = decision.run.id if decision.run else _new_id(journal, runs)
         taken = writer.take(run_id, request.intent, request.owner)
         notes = _journal_opening(writer, taken, before, why, request, decision)
-    return _opened(journal.country, decision, request, run_id, taken.session, changed=True, notes=notes)
+    return _opened(journal, runs, decision, request, run_id, taken.session, changed=True, notes=notes)
 
 
 def _journal_opening(
@@ -229,7 +232,8 @@ def _new_id(journal: Journal, runs: list[RunState]) -> str:
 
 
 def _opened(
-    country: str,
+    journal: Journal,
+    runs: list[RunState],
     decision: Decision,
     request: Request,
     run_id: str,
@@ -242,7 +246,7 @@ def _opened(
     live = decision.kind == "live"
     golive = request.intent == "golive"
     plan = _phases.until(request.until) if golive else []
-    summary = " ".join([_sentence(country, decision, run_id, plan), *notes])
+    summary = " ".join([_sentence(journal.country, decision, run_id, plan), *notes])
     return {
         "changed": changed,
         "run": {
@@ -254,9 +258,18 @@ def _opened(
             "done": run.done if run and golive else [],
             "plan": plan,
             "undo": run.to_undo if run and not golive else [],
+            "expected": usual_seconds(runs),
+            "window_open_seconds": _window_open_seconds(run, stamp(journal.clock())),
         },
         "summary": summary,
     }
+
+
+def _window_open_seconds(run: RunState | None, now: str) -> float | None:
+    """How long people have been unable to register farmers; None where they can."""
+    if run is None or run.window.opened is None or run.window.closed is not None:
+        return None
+    return between(run.window.opened, now)
 
 
 def _sentence(country: str, decision: Decision, run_id: str, plan: list[str]) -> str:
@@ -423,6 +436,8 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
                 record = stop(writer, session)
         return {
             "changed": True,
+            "event": event,
+            "phase": asked["phase"],
             "seq": record["seq"],
             "head": record["hash"],
             "seconds": _seconds(writer.records, holder.run_id, asked) if event == "finish" else 0.0,
@@ -441,7 +456,15 @@ def judge(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
         refusal = check_begin(reading.records, "", asked["phase"], asked["gates"])
         if refusal:
             raise refusal
-    return {"changed": True, "seq": 0, "head": reading.head, "seconds": 0.0, "outcome": ""}
+    return {
+        "changed": True,
+        "event": asked["event"],
+        "phase": asked["phase"],
+        "seq": 0,
+        "head": reading.head,
+        "seconds": 0.0,
+        "outcome": "",
+    }
 
 
 def _details(journal: Journal, holder: Holder, asked: dict[str, Any]) -> dict[str, Any]:

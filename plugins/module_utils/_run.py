@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from statistics import median
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
@@ -294,6 +295,16 @@ def _window(records: list[Record]) -> Window:
         window.split = [{"name": name, "seconds": round(seconds, 3)} for name, seconds in split.items()]
         window.seconds = between(window.opened, window.closed) if window.closed else None
     return window
+
+
+def usual_seconds(runs: Iterable[RunState]) -> dict[str, float]:
+    """How long each phase takes in this country, gates included: the median of those that went well at once."""
+    took: dict[str, list[float]] = {}
+    for run in runs:
+        for phase in run.phases:
+            if phase.status is Status.SUCCEEDED and phase.attempts == 1 and phase.seconds is not None:
+                took.setdefault(phase.name, []).append(phase.seconds + (phase.gate_seconds or 0.0))
+    return {name: round(median(seconds), 3) for name, seconds in took.items()}
 
 
 def describe(reading_records: list[Record], holder: Holder | None, run_id: str = "") -> RunState | None:

@@ -110,6 +110,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+event:
+  description: What was journalled.
+  type: str
+  returned: success
+phase:
+  description: Of which phase; empty where it is the run's.
+  type: str
+  returned: success
 seq:
   description: Number of the record; 0 in check mode.
   type: int

@@ -133,6 +133,14 @@ run:
       type: list
       elements: str
       returned: success
+    expected:
+      description: Seconds each phase took in earlier runs of this country (median), by name; only those that are known.
+      type: dict
+      returned: success
+    window_open_seconds:
+      description: How long the freeze window has been open, in seconds; null while it is closed.
+      type: float
+      returned: success
 summary:
   description: The same for people.
   type: str
