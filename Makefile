@@ -67,4 +67,4 @@ test: setup ## everything: lint, sanity, unit, lab, stories
 
 .PHONY: bench
 bench: setup ## the measurements, as artifacts/bench.json
-	python tests/bench/run.py
+	BENCH="$(BENCH)" SIZES="$(SIZES)" PYTHONPATH=tests/integration python tests/bench/run.py

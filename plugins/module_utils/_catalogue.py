@@ -16,13 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._digest import (
-    column_expression,
-    label,
-    row_hash,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._digest import label
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, require
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import scalar
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import column_expression, row_hash
 
 if TYPE_CHECKING:
     import psycopg
@@ -97,7 +94,7 @@ class Relation:
     def hash_of(self, algorithm: str, columns: Sequence[Column] | None = None) -> Any:
         """64 bits of the row of the table called t, or of some columns of it, as `_digest` sums them."""
         sql = require("psycopg.sql", "python3-psycopg")
-        return sql.SQL(row_hash(algorithm)).format(record=self._record(columns))
+        return row_hash(algorithm, [(sql.Identifier("t", c.name), c.kind) for c in columns or self.columns])
 
     def bytes_of(self, algorithm: str, columns: Sequence[Column] | None = None) -> Any:
         """The same as a string of bytes: for few rows, with digests as long as one likes."""

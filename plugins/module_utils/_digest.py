@@ -4,23 +4,10 @@
 
 """Digests of whole tables, computed inside the database, and their comparison.
 
-A row's hash is 64 bits of all its values. A table's digest is the row count and two sums, modulo 2^64, over its rows:
-of the rows' hashes, and of a second 64-bit hash of these. A sum doesn't depend on the order in which rows are read, so
-both sides may scan as they like and a table may be cut in pieces. Why so:
-
-* PostgreSQL's hash of a record is itself a weighted sum over the columns. Added up over rows it would not see a value
-  swapped between two rows of a column. The second hash isn't linear in the first, so its sum does;
-* a row that is there twice counts twice (an XOR would cancel it out);
-* PostgreSQL's own hash functions serve equality, which is not sameness: they take numeric 1.0 for 1.00, a month for
-  thirty days, strings for each other that a collation takes for the same, and fold eight bytes of an integer or a
-  timestamp into four, so that 0 and 4294967297 are one. Values of such types enter by their binary form, strings under
-  the collation C;
-* enums, arrays, JSON and types of somebody's own enter by their text: their binary form may differ between two
-  databases that hold the same.
-
-This costs a tenth to a quarter more than the bare ``sum(hash_record_extended(t))``, and half of hashing each row's
-bytes as one string. The columns are listed by name, so that two tables whose columns were added in another order still
-compare.
+A table's digest is the row count and two sums, modulo 2^64, over 64 bits of each row (`_rowhash` says what these see,
+and why two sums). A sum doesn't depend on the order in which rows are read, so both sides may scan as they like and a
+table may be cut in pieces. The columns are listed by name, so that two tables whose columns were added in another order
+still compare.
 """
 
 from __future__ import annotations
@@ -46,33 +33,12 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     scalar,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS, row_hash
 
 if TYPE_CHECKING:
     import psycopg
 
-SEEDS = (0, 7046029254386353131)
 WORD = 1 << 64
-
-# Types of PostgreSQL's own whose hash tells every two values apart, but for chance.
-EXACT = frozenset(
-    ["bool", "int2", "int4", "oid", "uuid", "char", "bytea", "date", "inet", "cidr", "macaddr", "macaddr8"]
-)
-# Strings: so does theirs, under a collation that doesn't take different ones for the same.
-STRINGS = frozenset(["text", "varchar", "name"])
-# Types whose hash doesn't, with their binary form, which is the value bit for bit in every database and version.
-BINARY = {
-    "int8": "int8send",
-    "numeric": "numeric_send",
-    "float4": "float4send",
-    "float8": "float8send",
-    "bpchar": "bpcharsend",
-    "pg_lsn": "pg_lsn_send",
-    "time": "time_send",
-    "timetz": "timetz_send",
-    "timestamp": "timestamp_send",
-    "timestamptz": "timestamptz_send",
-    "interval": "interval_send",
-}
 
 # Tables are cut into pieces of so many 8 KiB pages, so that one big table keeps all connections busy.
 PAGES_PER_PIECE = 8192
@@ -88,6 +54,9 @@ SESSION = {
     "bytea_output": "hex",
     "lc_monetary": "C",
     "xmlbinary": "base64",
+    # Several connections read at the same time already; and compiling an expression takes longer than most tables.
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
 }
 
 LARGE_OBJECTS = "(large objects)"
@@ -210,7 +179,7 @@ def refuse_differences(comparisons: Iterable[Comparison], source: str, target: s
 
 
 def algorithm_for(*server_versions: int) -> str:
-    """The hash that all these servers have: ``record`` from PostgreSQL 14 on, else ``text``."""
+    """How all these servers can hash a record: ``record`` from PostgreSQL 14 on, else by its ``text``."""
     return "record" if min(server_versions) >= 140000 else "text"
 
 
@@ -277,43 +246,12 @@ def read_layout(conn: psycopg.Connection[Any]) -> Layout:
     )
 
 
-def column_expression(type_name: str) -> str:
-    """How a column of this type enters the record: a template with one place for the column.
-
-    The casts take a domain to its base type: in binary form a record names its columns' types by number, and a domain
-    has another number in each database.
-    """
-    if type_name in EXACT:
-        return f'{{}}::pg_catalog."{type_name}"'
-    if type_name in BINARY:
-        return f'pg_catalog.{BINARY[type_name]}({{}}::pg_catalog."{type_name}")'
-    return '{}::pg_catalog.text collate "C"' if type_name in STRINGS else "{}::pg_catalog.text"
-
-
-def row_hash(algorithm: str) -> str:
-    """64 bits of a row: a template with one place for its columns."""
-    return {
-        "record": f"pg_catalog.hash_record_extended(row({{record}}), {SEEDS[0]})",
-        "text": f'pg_catalog.hashtextextended(row({{record}})::pg_catalog.text collate "C", {SEEDS[0]})',
-    }[algorithm]
-
-
-# The two sums over ``h``, a row's hash.
-SUMS = (
-    "coalesce(sum(h), 0)",
-    f'coalesce(sum(pg_catalog.hashtextextended(h::pg_catalog.text collate "C", {SEEDS[1]})), 0)',
-)
-
-
 def table_query(table: Table, algorithm: str, piece: tuple[int, int | None] | None = None) -> Any:
     """The statement that reads a table, or the pages of a piece of it, once.
 
     ``offset 0`` keeps the planner from hashing the row once for each of the sums.
     """
     sql = require("psycopg.sql", "python3-psycopg")
-    record = sql.SQL(", ").join(
-        sql.SQL(column_expression(kind)).format(sql.Identifier(name)) for name, kind in table.columns
-    )
     where = sql.SQL("")
     if piece is not None:
         first, end = piece
@@ -324,7 +262,7 @@ def table_query(table: Table, algorithm: str, piece: tuple[int, int | None] | No
         "select count(*), {sums} from (select {hash} as h from only {table}{where} offset 0) t"
     ).format(
         sums=sql.SQL(", ".join(SUMS)),
-        hash=sql.SQL(row_hash(algorithm)).format(record=record),
+        hash=row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns]),
         table=sql.Identifier(table.schema, table.name),
         where=where,
     )
@@ -336,7 +274,7 @@ def large_objects_query(algorithm: str) -> Any:
         "select count(*), {sums} from (select {hash} as h from pg_catalog.pg_largeobject_metadata offset 0) t"
     ).format(
         sums=sql.SQL(", ".join(SUMS)),
-        hash=sql.SQL(row_hash(algorithm)).format(record=sql.SQL("oid, sha256(lo_get(oid))")),
+        hash=row_hash(algorithm, [(sql.SQL("oid"), "oid"), (sql.SQL("sha256(lo_get(oid))"), "bytea")]),
     )
 
 
@@ -399,7 +337,7 @@ def digest_tables(
         work: queue.SimpleQueue[tuple[str, tuple[str, ...], Any]] = queue.SimpleQueue()
         for table in sorted(layout.tables, key=lambda item: -item.pages):
             names = tuple(name for name, _kind in table.columns)
-            for piece in pieces(table, algorithm):
+            for piece in pieces(table, algorithm) if jobs > 1 else [None]:
                 work.put((table.label, names, table_query(table, algorithm, piece)))
         if layout.large_objects:
             work.put((LARGE_OBJECTS, ("oid", "data"), large_objects_query(algorithm)))
@@ -454,15 +392,12 @@ def one_row(conn: psycopg.Connection[Any], query: Any) -> tuple[Any, ...]:
 def digest_rows(conn: psycopg.Connection[Any], table: Table, key: str, algorithm: str) -> dict[str, str]:
     """The digest of each row of a (small) table by its key, to name what differs. Never the values."""
     sql = require("psycopg.sql", "python3-psycopg")
-    record = sql.SQL(", ").join(
-        sql.SQL(column_expression(kind)).format(sql.Identifier(name)) for name, kind in table.columns
-    )
     query = sql.SQL(
         "select k, {sums} from (select {key}::text as k, {hash} as h from only {table} offset 0) t group by k"
     ).format(
         sums=sql.SQL(", ".join(SUMS)),
         key=sql.Identifier(key),
-        hash=sql.SQL(row_hash(algorithm)).format(record=record),
+        hash=row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns]),
         table=sql.Identifier(table.schema, table.name),
     )
     return {

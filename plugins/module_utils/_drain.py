@@ -17,7 +17,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
     refuse_changed_definitions,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     Memory,
     Pair,
@@ -26,6 +26,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     subscription,
     wait_applied,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     check_published,
     current_position,
@@ -81,16 +82,25 @@ def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
     }
 
 
+def both_sequences(
+    pair: Pair,
+) -> tuple[dict[str, _digest.SequenceState], dict[str, _digest.SequenceState]]:
+    def one(login: PostgresLogin) -> dict[str, _digest.SequenceState]:
+        with _digest.reading(login) as conn:
+            return _digest.read_sequences(conn)
+
+    theirs, ours = together(lambda: one(pair.source), lambda: one(pair.target))
+    return theirs, ours
+
+
 def set_sequences(pair: Pair) -> dict[str, Any]:
     """Sequences aren't replicated: set the copy's where the source's stand, above every key that exists.
 
     Raises:
         GoliveError: one is missing in the copy.
     """
-    with _digest.reading(pair.source) as conn:
-        theirs = _digest.read_sequences(conn)
+    theirs, ours = both_sequences(pair)
     with connect(pair.target) as conn:
-        ours = _digest.read_sequences(conn)
         moves = []
         raised = []
         for name, state in theirs.items():
@@ -117,10 +127,7 @@ def check_sequences(pair: Pair) -> int:
     Raises:
         GoliveError: one doesn't.
     """
-    with _digest.reading(pair.source) as conn:
-        theirs = _digest.read_sequences(conn)
-    with _digest.reading(pair.target) as conn:
-        ours = _digest.read_sequences(conn)
+    theirs, ours = both_sequences(pair)
     wrong = _digest.compare_sequences(theirs, ours)
     if wrong:
         raise GoliveError(

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation, read_relations, shared
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
+from ansible_collections.dfr.golive.plugins.module_utils._together import together
 
 Name = tuple[str, str]
 
@@ -25,11 +26,11 @@ class Tables:
 
     @classmethod
     def read(cls, pair: Pair) -> Tables:
-        with connect(pair.source) as conn:
-            left = read_relations(conn)
-        with connect(pair.target) as conn:
-            right = read_relations(conn)
-        both = shared(left, right)
+        def one(login: PostgresLogin) -> tuple[Relation, ...]:
+            with connect(login) as conn:
+                return read_relations(conn)
+
+        both = shared(*together(lambda: one(pair.source), lambda: one(pair.target)))
         return cls({(s.schema, s.name): s for s, _t in both}, {(t.schema, t.name): t for _s, t in both})
 
     def label(self, name: Name) -> str:

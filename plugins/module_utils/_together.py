@@ -6,29 +6,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-def together(*jobs: Callable[[], Any]) -> None:
-    """Run the jobs at the same time; raise the first failure once all have ended."""
-    errors: list[Exception] = []
-
-    def guarded(job: Callable[[], Any]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                job()
-            except Exception as exc:  # noqa: BLE001 - handed to the caller below
-                errors.append(exc)
-
-        return run
-
-    threads = [threading.Thread(target=guarded(job), daemon=True) for job in jobs[1:]]
-    for thread in threads:
-        thread.start()
-    guarded(jobs[0])()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+def together(*jobs: Callable[[], T]) -> list[T]:
+    """Run the jobs at the same time and give their results; raise the first failure once all have ended."""
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        futures = [pool.submit(job) for job in jobs]
+    return [future.result() for future in futures]

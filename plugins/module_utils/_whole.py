@@ -18,6 +18,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relat
 from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError, one_line, require
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, driver
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS
 from ansible_collections.dfr.golive.plugins.module_utils._rows import NAMED, Sides, name_rows, one, two_hashes
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
@@ -61,7 +62,7 @@ def full_sums(
             tuple((c.name, c.kind) for c in relation.columns),
             pages=int(pages[relation.oid]),
         )
-        for piece in _digest.pieces(table, algorithm):
+        for piece in _digest.pieces(table, algorithm) if jobs > 1 else [None]:
             work.put((relation, _digest.table_query(table, algorithm, piece)))
     found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0, 0] for r in todo}
     guard = threading.Lock()
@@ -187,7 +188,7 @@ def _bucket_query(relation: Relation, algorithm: str, buckets: int) -> Any:
         "select bucket, count(*), {sums} from (select {bucket} as bucket, {hash} as h from only {table} t offset 0) s"
         " group by 1"
     ).format(
-        sums=sql.SQL(", ".join(f"mod({part}, {_digest.WORD})" for part in _digest.SUMS)),
+        sums=sql.SQL(", ".join(f"mod({part}, {_digest.WORD})" for part in SUMS)),
         bucket=_bucket_of(relation, algorithm, buckets),
         hash=relation.hash_of(algorithm),
         table=relation.identifier(),

@@ -63,27 +63,6 @@ def test_comparing_nothing_is_no_proof() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "expression"),
-    [
-        ("int4", '{}::pg_catalog."int4"'),
-        ("char", '{}::pg_catalog."char"'),
-        ("int8", 'pg_catalog.int8send({}::pg_catalog."int8")'),
-        ("timestamptz", 'pg_catalog.timestamptz_send({}::pg_catalog."timestamptz")'),
-        ("numeric", 'pg_catalog.numeric_send({}::pg_catalog."numeric")'),
-        ("float8", 'pg_catalog.float8send({}::pg_catalog."float8")'),
-        ("interval", 'pg_catalog.interval_send({}::pg_catalog."interval")'),
-        ("varchar", '{}::pg_catalog.text collate "C"'),
-        ("jsonb", "{}::pg_catalog.text"),
-        ("json", "{}::pg_catalog.text"),
-        ("_text", "{}::pg_catalog.text"),
-        ("", "{}::pg_catalog.text"),  # a type of somebody's own
-    ],
-)
-def test_column_expression(kind: str, expression: str) -> None:
-    assert _digest.column_expression(kind) == expression
-
-
-@pytest.mark.parametrize(
     ("pages", "algorithm", "expected"),
     [
         (10, "record", [None]),
