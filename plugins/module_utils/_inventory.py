@@ -24,6 +24,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
 from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES
+from ansible_collections.dfr.golive.plugins.module_utils._reconciliation import problems as check_declaration
 
 PLACEHOLDER = "CHANGE-ME"
 """What inventories/template holds where a country must write its own value."""
@@ -58,6 +59,7 @@ HOME_FILES = {
     "check_health_login": "users.yml",
     "check_health_password": "users.yml",
     "enable_users": "users.yml",
+    "golive_reconciliation": "reconciliation.yml",
     "start_hypercare": "hypercare.yml",
 }
 """Where inventories/template keeps a variable, longest prefix first; everything else is in country.yml."""
@@ -348,6 +350,17 @@ def check_together(country: Country) -> Iterator[Problem]:
     yield from check_dns(country)
     yield from check_mail(country.values)
     yield from check_numbers(country.values)
+    yield from check_reconciliation(country.values)
+
+
+def check_reconciliation(values: Mapping[str, Any]) -> Iterator[Problem]:
+    declared, languages = get(values, "golive_reconciliation"), get(values, "golive_languages")
+    if not isinstance(declared, list | tuple):
+        return
+    spoken = languages if isinstance(languages, list | tuple) else ()
+    for where, sentence in check_declaration(declared, [code for code in spoken if code in LANGUAGES]):
+        name = f"golive_reconciliation{where}"
+        yield Problem(name, f"{name} {sentence}", f"Correct it in {home(name)}.")
 
 
 def check_country(country: Country) -> Iterator[Problem]:

@@ -206,6 +206,16 @@ def test_a_country_without_legacy_has_no_problem() -> None:
             ["en", "xx"],
             "golive_languages names xx, and there is no catalogue for it; there is en, fr.",
         ),
+        (
+            "golive_reconciliation",
+            [{"name": "farmers", "kind": "total", "title": "Farmers"}],
+            "golive_reconciliation[0].kind has to be one of totals,",
+        ),
+        (
+            "golive_reconciliation",
+            [{"name": "farmers", "kind": "totals", "title": {"en": "Farmers", "fr": ""}, "table": "farmer"}],
+            "golive_reconciliation[0].title has no text in fr, which golive_languages declares.",
+        ),
         ("golive_timezone", "Pacific/Nowhere", "golive_timezone 'Pacific/Nowhere' is not a time zone."),
         ("golive_mode", "rehersal", "golive_mode has to be one of live, rehearsal, not 'rehersal'."),
         ("golive_until", "sync", "golive_until has to be one of '', preflight,"),
