@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils import _report
+from ansible_collections.dfr.golive.plugins.module_utils import _report, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Builds report.json and report.html from what journal_info returned."""
+    """Builds the report and the validation report from what journal_info returned."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -28,7 +28,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "info": {"type": "dict", "required": True},
                 "title": {"type": "str", "default": ""},
                 "artifacts_dir": {"type": "str", "default": ""},
-                "template": {"type": "path", "required": True},
+                "templates": {"type": "path", "required": True},
+                "languages": {"type": "list", "elements": "str", "default": ["en"]},
+                "timezone": {"type": "str", "default": "UTC"},
+                "declared": {"type": "int", "default": 0},
             }
         )
         folder = artifacts_folder(
@@ -36,18 +39,31 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         try:
             report = _report.build(args["info"], args["title"])
-            result.update(changed=True, json="", html="", outcome=report["outcome"])
+            result.update(changed=True, json="", html="", validation="", outcome=report["outcome"])
             if not self._task.check_mode:
-                html = _report.render(report, Path(args["template"]).read_text(encoding="utf-8"))
-                as_json, as_html, changed = _report.write(report, html, folder)
-                result.update(changed=changed, json=str(as_json), html=str(as_html))
+                folder, changed = _report.write(report, pages(report, args), folder)
+                result.update(changed=changed, json=str(folder / "report.json"))
+                result.update(html=str(folder / "report.html"), validation=str(folder / "validation.html"))
         except (GoliveError, OSError) as exc:
             result.update(failed=True, msg=str(exc))
             return result
         result["text"] = _report.closing_text(report)
         if result["html"]:
-            result["text"] += f"\nReport: {result['html']}"
+            result["text"] += f"\nReport: {result['html']}\nTo be signed: {result['validation']}"
         return result
+
+
+def pages(report: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
+    """Name to text of every file beside report.json."""
+    templates = Path(args["templates"])
+    valid = _validation.build(args["info"], args["title"], args["declared"])
+    return {
+        "report.html": _report.render(report, templates / "report.html.j2"),
+        "validation.json": _validation.text(valid),
+        "validation.html": _validation.page(
+            valid, args["languages"], args["timezone"], templates / "validation.html.j2"
+        ),
+    }
 
 
 def artifacts_folder(asked: str, inventories: Iterable[str]) -> Path:

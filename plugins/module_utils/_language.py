@@ -21,6 +21,7 @@ import gettext
 import io
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._translations import COMPILED
@@ -75,7 +76,7 @@ class Language:
         """A sentence that depends on a number, which it has as ``{number}``."""
         return self._fill(self._words.ngettext(one, many, number), {**values, "number": number})
 
-    def number(self, value: float, digits: int = 0) -> str:
+    def number(self, value: float | Decimal, digits: int = 0) -> str:
         """12,345.6 in English, with so many digits after the point."""
         point = self._word("decimal point", ".")
         thousands = self._word("thousands separator", ",")
@@ -117,7 +118,7 @@ class Language:
             return self.say("yes") if value else self.say("no")
         if isinstance(value, int):
             return self.number(value)
-        if isinstance(value, float):
+        if isinstance(value, float | Decimal):
             return self.number(value, 1)
         if isinstance(value, datetime):
             return self.moment(value)

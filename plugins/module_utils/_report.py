@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _phases
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
+from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Journal, moment
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     Outcome,
@@ -26,7 +27,13 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
 
 SCHEMA = "dfr.golive/report/1"
 QUIET_SECONDS = 60
-EVIDENCE = ("sync_data/tables",)
+EVIDENCE = (
+    "sync_data/tables",
+    "sync_data/differences",
+    "sync_data/reconciliation",
+    "enable_users/reconciliation",
+)
+"""What of a run's evidence the reports show."""
 _REPORTED = {
     Status.SUCCEEDED.value: "succeeded",
     Status.UNDONE.value: "undone",
@@ -167,59 +174,32 @@ def _phase(state: dict[str, Any], phase: _phases.Phase) -> dict[str, Any]:
     }
 
 
-def render(report: dict[str, Any], template: str) -> str:
-    """report.html: every value escaped; one that is missing stays blank, since no report may fail a go-live.
-
-    Args:
-        report: see `build`.
-        template: Jinja2 source.
-    """
-    jinja2 = require("jinja2", "python3-jinja2")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["duration"] = duration
-    environment.filters["when"] = when
-    html: str = environment.from_string(template).render(report=report)
-    return html
+def render(report: dict[str, Any], template: Path) -> str:
+    """report.html."""
+    return _pages.render(template, {"duration": duration, "when": when}, report=report)
 
 
-def write(report: dict[str, Any], html: str, artifacts: Path) -> tuple[Path, Path, bool]:
-    """Write both files and point ``latest`` at them.
+def write(report: dict[str, Any], pages: Mapping[str, str], artifacts: Path) -> tuple[Path, bool]:
+    """Write report.json and the pages that go with it, and point ``latest`` at their folder.
 
     Returns:
-        The paths of report.json and report.html, and whether anything changed.
+        The folder, and whether anything changed.
 
     Raises:
         GoliveError: the folder can't be written.
     """
     country = artifacts / report["country"]
     folder = country / report["run_id"]
-    paths = folder / "report.json", folder / "report.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-        written = [_replace(paths[0], text), _replace(paths[1], html)]
-        latest = country / "latest"
-        if not latest.is_symlink() or latest.readlink() != Path(report["run_id"]):
-            draft = country / f".latest.{os.getpid()}"
-            draft.unlink(missing_ok=True)
-            draft.symlink_to(report["run_id"])
-            draft.replace(latest)
-            written.append(True)
-    except OSError as exc:
-        raise GoliveError(
-            f"Can't write the report to {folder}: {exc.strerror or exc}.",
-            remedy="Set golive_artifacts_dir to a folder that you may write on the controller.",
-        ) from exc
-    return *paths, any(written)
-
-
-def _replace(path: Path, text: str) -> bool:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-    return True
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    changed = _pages.write(folder, {"report.json": text, **pages})
+    latest = country / "latest"
+    if not latest.is_symlink() or latest.readlink() != Path(report["run_id"]):
+        draft = country / f".latest.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(report["run_id"])
+        draft.replace(latest)
+        changed = True
+    return folder, changed
 
 
 def status_text(

@@ -14,6 +14,7 @@ description:
   - Writes C(report.json) (schema C(dfr.golive/report/1)) and C(report.html) of one run from what
     M(dfr.golive.journal_info) returned, into C(<artifacts_dir>/<country>/<run_id>/), and points C(latest)
     beside that folder at it.
+  - Writes C(validation.json) and C(validation.html) beside them, in all of O(languages), for an official to sign.
   - It runs on the controller only. The files change when the journal does, so writing the same report
     again changes nothing.
 attributes:
@@ -28,7 +29,7 @@ attributes:
     support: full
 options:
   info:
-    description: What M(dfr.golive.journal_info) returned, asked with its evidence C(sync_data/tables).
+    description: What M(dfr.golive.journal_info) returned, asked with the evidence that the reports are made of.
     type: dict
     required: true
   title:
@@ -42,10 +43,23 @@ options:
         folder when there is none.
     type: str
     default: ''
-  template:
-    description: Jinja2 template of C(report.html) on the controller.
+  templates:
+    description: Folder on the controller with the Jinja2 templates of C(report.html) and C(validation.html).
     type: path
     required: true
+  languages:
+    description: Languages of the validation report, each of which needs a catalogue.
+    type: list
+    elements: str
+    default: [en]
+  timezone:
+    description: Time zone of the validation report, as the tz database names it.
+    type: str
+    default: UTC
+  declared:
+    description: How many checks the country declares for its data; fewer results make the validation incomplete.
+    type: int
+    default: 0
 seealso:
   - module: dfr.golive.journal_info
 requirements:
@@ -64,7 +78,9 @@ EXAMPLES = r"""
   dfr.golive.report:
     info: "{{ info }}"
     title: Kingdom of Tonga
-    template: "{{ role_path }}/templates/report.html.j2"
+    templates: "{{ role_path }}/templates"
+    languages: [en, fr]
+    timezone: Pacific/Tongatapu
 """
 
 RETURN = r"""
@@ -74,6 +90,10 @@ json:
   returned: success
 html:
   description: Path of report.html on the controller; empty in check mode.
+  type: str
+  returned: success
+validation:
+  description: Path of validation.html on the controller; empty in check mode.
   type: str
   returned: success
 outcome:

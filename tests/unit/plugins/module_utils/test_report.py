@@ -13,14 +13,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _open, _report
+from ansible_collections.dfr.golive.plugins.module_utils import _open, _report, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, JournalDamageError, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._open import Request
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 ROLE = Path(__file__).resolve().parents[4] / "roles/golive"
-TEMPLATE = (ROLE / "templates/report.html.j2").read_text(encoding="utf-8")
+TEMPLATE = ROLE / "templates/report.html.j2"
 SCHEMA = json.loads((ROLE / "files/report.schema.json").read_text(encoding="utf-8"))
 OWNER = Owner(user="ops", host="laptop", pid=7, started="70", boot_id="b", pid_namespace="p")
 TABLE = {
@@ -35,7 +35,7 @@ RESULTS: dict[str, dict[str, Any]] = {
     "preflight": {"signoffs": [{"team": "IT & data", "by": "<i>it</i>"}, "plain"]},
     "sync_data": {
         "sources": [{"name": "staging", "kind": "postgresql", "rows": 3, "rejected": 0, "seconds": 1.5}],
-        "filestore": {"files": 2, "bytes": 10},
+        "filestore": {"files": 2, "bytes": 10, "missing": 0, "corrupt": 0, "verdict": "equal"},
         "files": {"tables": [TABLE]},
     },
 }
@@ -143,13 +143,13 @@ def test_the_report_follows_its_schema(story: Story, name: str, tmp_path: Path) 
     assert "Lab &amp; &lt;country&gt;" in html
     assert not re.search(r"<(b|i|x|space)>", html)
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
-    as_json, as_html, changed = _report.write(report, html, tmp_path / "artifacts")
+    folder, changed = _report.write(report, {"report.html": html}, tmp_path / "artifacts")
     assert changed
-    assert json.loads(as_json.read_text()) == report
-    assert as_html.read_text() == html
+    assert json.loads((folder / "report.json").read_text()) == report
+    assert (folder / "report.html").read_text() == html
     latest = tmp_path / "artifacts/demo/latest"
     assert latest.readlink() == Path(report["run_id"])
-    assert not _report.write(report, html, tmp_path / "artifacts")[2]
+    assert not _report.write(report, {"report.html": html}, tmp_path / "artifacts")[1]
     assert sorted(p.name for p in (tmp_path / "artifacts/demo").iterdir()) == sorted(
         ["latest", report["run_id"]]
     )
@@ -162,7 +162,7 @@ def test_a_live_report(story: Story) -> None:
     assert report["title"] == "demo"
     assert report["failure"] is None
     assert report["sync"]["tables"] == [TABLE]
-    assert report["sync"]["filestore"] == {"files": 2, "bytes": 10}
+    assert report["sync"]["filestore"]["files"] == 2
     assert report["signoffs"] == RESULTS["preflight"]["signoffs"]
     assert report["journal"]["head"] == info["journal"]["head"]
     assert info["evidence_proven"] == 1
@@ -173,13 +173,44 @@ def test_a_live_report(story: Story) -> None:
     assert "switch_dns" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "declared", "outcome"),
+    [
+        ("live", 0, "valid"),
+        ("live", 1, "incomplete"),
+        ("new", 0, "incomplete"),
+        ("refused", 0, "incomplete"),
+        ("stopped", 0, "invalid"),
+        ("rolled_back", 0, "withdrawn"),
+    ],
+)
+def test_what_is_to_be_signed_says_what_the_run_came_to(
+    story: Story, name: str, declared: int, outcome: str
+) -> None:
+    tell(story, name)
+    result = _validation.build(story.info(), "Lab", declared)
+    assert result["outcome"] == outcome
+    html = _validation.page(result, ["en", "fr"], "UTC", ROLE / "templates/validation.html.j2")
+    assert _validation.digest(result) in html
+
+
+def test_a_check_that_closed_the_door_makes_it_invalid(story: Story) -> None:
+    story.open()
+    story.through("switch_dns")
+    gate = {"name": "reconciliation.farmers", "verdict": "fail", "detail": "3 found.", "remedy": "r"}
+    with pytest.raises(GoliveError):
+        story.event("begin", "enable_users", gates=[gate])
+    result = _validation.build(story.info(), "Lab", 1)
+    assert (result["outcome"], result["failure"]) == ("invalid", "3 found.")
+
+
 def test_latest_moves_on(story: Story, tmp_path: Path) -> None:
     tell(story, "rolled_back")
     first = _report.build(story.info())
-    _report.write(first, "", tmp_path / "artifacts")
+    _report.write(first, {}, tmp_path / "artifacts")
     story.open()
     second = _report.build(story.info())
-    _report.write(second, "", tmp_path / "artifacts")
+    _report.write(second, {}, tmp_path / "artifacts")
     assert (tmp_path / "artifacts/demo/latest").readlink() == Path(second["run_id"])
     assert (tmp_path / "artifacts/demo" / first["run_id"] / "report.json").exists()
 
@@ -193,7 +224,7 @@ def test_a_folder_that_cannot_be_written(story: Story, tmp_path: Path) -> None:
     tell(story, "stopped")
     (tmp_path / "artifacts").write_text("a file")
     with pytest.raises(GoliveError, match=r"Can't write the report to .*golive_artifacts_dir"):
-        _report.write(_report.build(story.info()), "", tmp_path / "artifacts")
+        _report.write(_report.build(story.info()), {}, tmp_path / "artifacts")
 
 
 def test_evidence_that_was_edited(story: Story) -> None:
