@@ -61,6 +61,10 @@ unit: setup ## unit tests
 integration: setup ## tests against the running lab
 	pytest tests/integration
 
+.PHONY: majors
+majors: setup ## a sync between major versions of PostgreSQL, 13 to 18; their images are made once
+	pytest tests/majors
+
 .PHONY: test
 test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh

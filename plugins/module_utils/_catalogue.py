@@ -60,6 +60,8 @@ class Relation:
         owner: the owning role.
         persistence: p(ermanent) or u(nlogged).
         rows, bytes: the planner's estimate, and the size with indexes.
+        pages: of the table itself.
+        file: the number of its file, which changes when the rows are written anew (0 when nobody asked).
     """
 
     schema: str
@@ -73,6 +75,8 @@ class Relation:
     persistence: str
     rows: int
     bytes: int
+    pages: int = 0
+    file: int = 0
 
     @property
     def label(self) -> str:
@@ -126,6 +130,8 @@ select coalesce(jsonb_agg(t), '[]') from (
 select n.nspname as schema, c.relname as name, c.oid::int8 as oid, c.relreplident as identity,
        pg_catalog.pg_get_userbyid(c.relowner) as owner, c.relpersistence as persistence,
        greatest(c.reltuples, 0)::int8 as rows, pg_catalog.pg_total_relation_size(c.oid) as bytes,
+       pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int as pages,
+       pg_catalog.pg_relation_filenode(c.oid)::int8 as file,
        (select names from candidates k where k.indrelid = c.oid
          order by (c.relreplident = 'i' and indisreplident) desc, indisprimary desc, cardinality(names), indexrelid
          limit 1) as key,
@@ -172,6 +178,8 @@ def read_relations(conn: psycopg.Connection[Any]) -> tuple[Relation, ...]:
                 persistence=item["persistence"],
                 rows=item["rows"],
                 bytes=item["bytes"],
+                pages=item["pages"],
+                file=item["file"],
             )
         )
     return tuple(found)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
 from ansible_collections.dfr.golive.plugins.module_utils._delta import verify
 from ansible_collections.dfr.golive.plugins.module_utils._drain import drain
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
@@ -57,6 +58,11 @@ def cutover(pair: Pair, writers: Writers, *, full: bool = False, drain_seconds: 
     Raises:
         GoliveError: a step failed; the fence is lifted if it was this call that raised it.
     """
+    with alone(pair):
+        return _cutover(pair, writers, full=full, drain_seconds=drain_seconds)
+
+
+def _cutover(pair: Pair, writers: Writers, *, full: bool, drain_seconds: float) -> dict[str, Any]:
     demand(pair, "following" if full else "proven")
     started = time.monotonic()
     with connect(pair.source_admin(), autocommit=True) as admin:
@@ -93,7 +99,9 @@ def cutover(pair: Pair, writers: Writers, *, full: bool = False, drain_seconds: 
     }
 
 
-def reopen(pair: Pair) -> bool:
-    """Lift the fence of `cutover`; the source is written to again."""
+def reopen(pair: Pair, *, check: bool = False) -> bool:
+    """Lift the fence of `cutover`, if it stands; the source is written to again."""
     with connect(pair.source_admin(), autocommit=True) as admin:
+        if check:
+            return read_fence(admin, pair.source.database, purpose=PURPOSE)[0] is not None
         return lift_fence(admin, pair.source.database, purpose=PURPOSE).changed

@@ -15,9 +15,9 @@ applied everything up to it, the copy's snapshot is opened. A row that differs b
 after the first, hence is named by the source's slot. Sums can be subtracted: a table's sum less the sum of its touched
 rows, each side within its own snapshot, is equal on both sides exactly when the untouched rows are.
 
-What can't be told row by row (a truncated table, a table whose rows nothing identifies) is compared whole again when it
-was touched. Repeating `prove` compares what was touched since the last time and forgets it, so that what is left for
-the freeze window is what changed since the last proof.
+What can't be told row by row (a truncated table, a table whose rows nothing identifies, one whose rows a change of
+its definition wrote anew) is compared whole again when it was touched. Repeating `prove` compares what was touched
+since the last time and forgets it, so that what is left for the freeze window is what changed since the last proof.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
+from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
 from ansible_collections.dfr.golive.plugins.module_utils._drain import check_sequences
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
@@ -46,6 +47,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Ta
 from ansible_collections.dfr.golive.plugins.module_utils._touched import (
     Touched,
     harvest,
+    mark_rewritten,
     start_tracking,
     touched,
 )
@@ -111,13 +113,21 @@ def prove(pair: Pair, *, again: bool = False) -> dict[str, Any]:
     Raises:
         GoliveError: a row differs that nobody has touched; it is named.
     """
+    with alone(pair):
+        return _prove(pair, again=again)
+
+
+def _prove(pair: Pair, *, again: bool) -> dict[str, Any]:
     memory = demand(pair, "following")
     tables = Tables.read(pair)
     fresh = start_tracking(pair, tables) or again or memory.stage != "proven"
     memory.round += 1
     _save(pair, memory, "following" if fresh else memory.stage)
     if not fresh:
+        mark_rewritten(pair, tables, memory)
         harvest(pair, tables, memory.round - 1)
+    # Read before the snapshots: what is written anew from here on has another file the next time.
+    memory.files = tables.files()
     with ExitStack() as stack:
         source = stack.enter_context(_digest.reading(pair.source, limit_seconds=pair.limit_seconds))
         left = _digest.export_snapshot(source)
@@ -151,7 +161,7 @@ def _prove_all(
 ) -> dict[str, Any]:
     algorithm = common_algorithm(*conns)
     names = sorted(tables.source)
-    sums = both_sums(pair, tables, names, algorithm, snapshots)
+    sums = both_sums(pair, tables, names, algorithm, conns, snapshots)
     # Read after both snapshots: whatever differs between them is in here.
     harvest(pair, tables, memory.round)
     verdict = Verdict()
@@ -239,19 +249,25 @@ def verify(pair: Pair, *, full: bool = False) -> dict[str, Any]:
     """
     memory = demand(pair, "following" if full else "proven")
     tables = Tables.read(pair)
-    verdict = Verdict()
-    if full:
-        compare_whole(pair, tables, sorted(tables.source), verdict)
-        kind = "full"
-    else:
-        harvest(pair, tables, memory.round, advance=False)
-        with touched(pair, tables, 0, memory.round) as seen:
-            verdict = compare_touched(pair, tables, seen)
-        kind = "touched"
-    verdict.refuse(pair.source.database, pair.target.database)
-    sequences = check_sequences(pair)
+
+    def compare() -> Verdict:
+        verdict = Verdict()
+        if full:
+            compare_whole(pair, tables, sorted(tables.source), verdict)
+        else:
+            mark_rewritten(pair, tables, memory)
+            harvest(pair, tables, memory.round, advance=False)
+            with touched(pair, tables, 0, memory.round) as seen:
+                verdict = compare_touched(pair, tables, seen)
+        verdict.refuse(pair.source.database, pair.target.database)
+        return verdict
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        checked = pool.submit(check_sequences, pair)
+        verdict = compare()
+        sequences = checked.result()
     return {
-        "kind": kind,
+        "kind": "full" if full else "touched",
         "sequences": sequences,
         "tables": len(verdict.compared) + len(verdict.whole),
         "rows": sum(verdict.compared.values()) + sum(verdict.whole.values()),

@@ -305,8 +305,11 @@ def reading(login: PostgresLogin, *, snapshot: str | None = None, limit_seconds:
             if snapshot is not None:
                 sql = require("psycopg.sql", "python3-psycopg")
                 conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
-            for name, value in {**SESSION, "statement_timeout": f"{limit_seconds}s"}.items():
-                conn.execute("select pg_catalog.set_config(%s, %s, true)", (name, value))
+            settings = {**SESSION, "statement_timeout": f"{limit_seconds}s"}
+            conn.execute(
+                "select pg_catalog.set_config(name, value, true) from unnest(%s::text[], %s::text[]) s (name, value)",
+                (list(settings), list(settings.values())),
+            )
             yield conn
     except psycopg.Error as exc:
         raise ProbeError(f"Reading {login.where} failed: {one_line(exc)}.") from exc

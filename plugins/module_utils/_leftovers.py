@@ -6,9 +6,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, forget, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
+    PostgresLogin,
+    connect,
+    driver,
+    forget,
+    scalar,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     KIND,
     Pair,
@@ -22,39 +31,108 @@ if TYPE_CHECKING:
     import psycopg
 
 
-def clear(pair: Pair, *, copy_exists: bool = True, forgetting: bool = True) -> dict[str, Any]:
+@dataclass
+class Clearing:
+    """What could be dropped, and what couldn't yet because a server doesn't answer or refuses.
+
+    Attributes:
+        dropped: one item for each thing that was there.
+        pending: what may still be there, where, and why.
+    """
+
+    dropped: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+
+    def attempt(self, what: str, where: PostgresLogin, job: Callable[[], Sequence[str]]) -> bool:
+        """Do a part; whether it could be done."""
+        try:
+            self.dropped += job()
+        except (GoliveError, driver().Error) as exc:
+            reason = exc.sentence if isinstance(exc, GoliveError) else one_line(exc)
+            self.pending.append(f"{what} on {where.host}:{where.port} in {where.database} ({reason})")
+            return False
+        return True
+
+    def refuse_pending(self) -> None:
+        """
+        Raises:
+            GoliveError: something is pending; it is named with its server, and returned as ``pending``.
+        """
+        if not self.pending:
+            return
+        error = GoliveError(
+            f"Not all could be dropped. Still there: {'; '.join(self.pending)}.",
+            remedy="Repeat the same call once the server answers; a slot that stays makes its server keep all log.",
+        )
+        error.returned = {"dropped": self.dropped, "pending": self.pending}
+        raise error
+
+
+def clear(pair: Pair) -> dict[str, Any]:
     """Drop everything the pair made but the copy's data. Safe wherever it stopped, and when there is nothing.
 
     Raises:
-        GoliveError: one of the two servers can't be reached or refuses; what could be dropped is dropped.
+        GoliveError: a server can't be reached or refuses; what could be dropped is dropped, the rest is named.
     """
-    dropped: list[str] = []
-    if copy_exists:
-        if unsubscribe(pair):
-            dropped.append(f"subscription {pair.label}")
-        align_target_identities(pair)
-        with connect(pair.target, autocommit=True) as conn:
-            if drop_publication(conn, pair.tracking):
-                dropped.append(f"publication {pair.tracking} on the target")
+    clearing = drop_what_answers(pair)
+    clearing.refuse_pending()
     with connect(pair.target_admin(), autocommit=True) as conn:
-        if drop_slot(conn, pair.tracking):
-            dropped.append(f"slot {pair.tracking} on the target")
+        forget_pair(conn, pair)
+    return {"changed": bool(clearing.dropped), "dropped": clearing.dropped}
+
+
+def drop_what_answers(pair: Pair) -> Clearing:
+    """Each server's share by itself, so that one that is gone doesn't keep the other's slots."""
+    clearing = Clearing()
+    clearing.attempt(
+        f"the subscription {pair.label} and the publication {pair.tracking}",
+        pair.target,
+        lambda: _drop_in_copy(pair),
+    )
+    clearing.attempt(f"the slot {pair.tracking}", pair.target_admin(), lambda: _drop_slot_of_copy(pair))
+    clearing.attempt(
+        f"the slots and publications {pair.label} and {pair.tracking}",
+        pair.source,
+        lambda: _drop_in_source(pair),
+    )
+    clearing.attempt("the replica identities before", pair.source, lambda: _restore(pair))
+    return clearing
+
+
+def _drop_in_copy(pair: Pair) -> list[str]:
+    dropped = []
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        there = scalar(
+            admin, "select count(*) from pg_catalog.pg_database where datname = %s", (pair.target.database,)
+        )
+    if not there:
+        return []
+    if unsubscribe(pair):
+        dropped.append(f"subscription {pair.label}")
+    with connect(pair.target, autocommit=True) as conn:
+        if drop_publication(conn, pair.tracking):
+            dropped.append(f"publication {pair.tracking} on the target")
+    align_target_identities(pair)
+    return dropped
+
+
+def _drop_slot_of_copy(pair: Pair) -> list[str]:
+    with connect(pair.target_admin(), autocommit=True) as conn:
+        return [f"slot {pair.tracking} on the target"] if drop_slot(conn, pair.tracking) else []
+
+
+def _drop_in_source(pair: Pair) -> list[str]:
+    names = (pair.label, pair.tracking)
     with connect(pair.source, autocommit=True) as conn:
-        dropped += [
-            f"slot {name} on the source" for name in (pair.label, pair.tracking) if drop_slot(conn, name)
+        return [
+            *[f"slot {name} on the source" for name in names if drop_slot(conn, name)],
+            *[f"publication {name} on the source" for name in names if drop_publication(conn, name)],
         ]
-        dropped += [
-            f"publication {name} on the source"
-            for name in (pair.label, pair.tracking)
-            if drop_publication(conn, name)
-        ]
-    identities = restore_identities(pair)
-    if identities:
-        dropped.append(f"{identities} replica identities")
-    if forgetting:
-        with connect(pair.target_admin(), autocommit=True) as conn:
-            forget_pair(conn, pair)
-    return {"changed": bool(dropped), "dropped": dropped}
+
+
+def _restore(pair: Pair) -> list[str]:
+    count = restore_identities(pair)
+    return [f"{count} replica identities"] if count else []
 
 
 def forget_pair(conn: psycopg.Connection[Any], pair: Pair) -> None:

@@ -168,6 +168,7 @@ class Memory:
         fingerprint: the source's definitions in that snapshot.
         evidence: figures of what was done, by step.
         round: number of proofs so far; rows touched since the last one carry it.
+        files: by table the numbers of both sides' files at the last proof.
     """
 
     stage: str
@@ -177,6 +178,7 @@ class Memory:
     fingerprint: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     round: int = 0
+    files: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, conn: psycopg.Connection[Any], pair: Pair) -> Memory | None:

@@ -17,24 +17,29 @@ changes meanwhile. Rows that were cut short come again (their snapshot ended wit
 from __future__ import annotations
 
 import itertools
-import json
 import queue
 import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
+from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
     Relation,
     read_fingerprint,
     read_relations,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
-from ansible_collections.dfr.golive.plugins.module_utils._leftovers import clear, forget_pair
+from ansible_collections.dfr.golive.plugins.module_utils._errors import (
+    GoliveError,
+    ProbeError,
+    one_line,
+    require,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
@@ -42,6 +47,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     scalar,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._progress import Tell, Told, nobody, progress_file
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     STAGES,
     Memory,
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
 DUMP = "dump"
 
 
-def seed(pair: Pair, *, tell: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+def seed(pair: Pair, *, tell: Tell = nobody) -> dict[str, Any]:
     """Make the copy, or go on with it, until it follows its source. Nothing to do when it does.
 
     Args:
@@ -74,6 +80,11 @@ def seed(pair: Pair, *, tell: Callable[[dict[str, Any]], None] | None = None) ->
     Raises:
         GoliveError: a step failed; repeat to go on.
     """
+    with alone(pair):
+        return _seed(pair, tell)
+
+
+def _seed(pair: Pair, tell: Tell) -> dict[str, Any]:
     watch = _Watch()
     memory = _resume(pair)
     again = memory is not None
@@ -83,7 +94,8 @@ def seed(pair: Pair, *, tell: Callable[[dict[str, Any]], None] | None = None) ->
     if memory.stage == "copied":
         _finish(pair, memory, watch, tell, again=again)
     if memory.stage == "restored":
-        watch.timed("follow", lambda: _follow(pair, memory))
+        with Told(pair, "follow", tell):
+            watch.timed("follow", lambda: _follow(pair, memory))
     elif not watch.seconds:
         subscribe(pair)
         return {"changed": False, "stage": memory.stage, "seconds": {}, "evidence": memory.evidence}
@@ -129,7 +141,7 @@ def _resume(pair: Pair) -> Memory | None:
             f"A database {pair.target.database} exists on {pair.target.host} that no run of ours made.",
             remedy="Find out whose it is; rename or drop it.",
         )
-    discard(pair)
+    _discard(pair)
     return None
 
 
@@ -162,16 +174,27 @@ def discard(pair: Pair) -> dict[str, Any]:
     Raises:
         GoliveError: a server can't be reached or refuses; repeat then.
     """
-    with connect(pair.target_admin(), autocommit=True) as admin:
-        there = _exists(admin, pair.target.database)
-    cleared = clear(pair, copy_exists=there, forgetting=False)
+    with ExitStack() as stack:
+        # Nobody can be at work on a copy whose server is gone, and the source still has slots to lose.
+        with suppress(ProbeError):
+            stack.enter_context(alone(pair))
+        return _discard(pair)
+
+
+def _discard(pair: Pair) -> dict[str, Any]:
+    clearing = drop_what_answers(pair)
     shutil.rmtree(dump_directory(pair), ignore_errors=True)
     progress_file(pair).unlink(missing_ok=True)
+    clearing.attempt("the copy", pair.target_admin(), lambda: _drop_copy(pair))
+    clearing.refuse_pending()
     with connect(pair.target_admin(), autocommit=True) as admin:
-        if drop_copy(admin, pair):
-            cleared["dropped"].append(f"database {pair.target.database}")
         forget_pair(admin, pair)
-    return {"changed": bool(cleared["dropped"]), "dropped": cleared["dropped"]}
+    return {"changed": bool(clearing.dropped), "dropped": clearing.dropped}
+
+
+def _drop_copy(pair: Pair) -> list[str]:
+    with connect(pair.target_admin(), autocommit=True) as admin:
+        return [f"database {pair.target.database}"] if drop_copy(admin, pair) else []
 
 
 def _begin(pair: Pair) -> Memory:
@@ -182,7 +205,7 @@ def _begin(pair: Pair) -> Memory:
     return memory
 
 
-def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Callable[[dict[str, Any]], None] | None) -> None:
+def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
     """Definitions and rows, all through the snapshot of the slot's position."""
     memory.evidence["identities"] = set_identities(pair)
     with connect(pair.source) as conn:
@@ -212,7 +235,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Callable[[dict[str, A
         memory.position = lsn
         with _digest.reading(pair.source, snapshot=snapshot) as conn:
             memory.fingerprint = read_fingerprint(conn)
-        with _Told(pair, "copy", relations, tell):
+        with Told(pair, "copy", tell, relations):
             excluded = [f"--exclude-table-data={_pattern(r)}" for r in relations if r.label in set(big)]
             watch.timed(
                 "dump",
@@ -281,28 +304,29 @@ def _finish(
     pair: Pair,
     memory: Memory,
     watch: _Watch,
-    tell: Callable[[dict[str, Any]], None] | None,
+    tell: Tell,
     *,
     again: bool,
 ) -> None:
     """Indexes, constraints, triggers and statistics; an earlier try may have made some."""
-    with connect(pair.target) as conn:
-        relations = read_relations(conn)
     crew = Crew(pair.limit_seconds)
-    with _Told(pair, "indexes", relations, tell):
+    with Told(pair, "indexes", tell):
         watch.timed(
             "indexes",
             lambda: _section(crew, pair, "post-data", *(["--clean", "--if-exists"] if again else [])),
         )
-    watch.timed("analyze", lambda: _analyze(pair.target))
+    with Told(pair, "analyze", tell):
+        watch.timed("analyze", lambda: _analyze(crew, pair))
     _reach(pair, memory, "restored")
     shutil.rmtree(dump_directory(pair), ignore_errors=True)
 
 
-def _analyze(login: PostgresLogin) -> None:
-    with connect(login, autocommit=True) as conn:
-        conn.execute("set client_min_messages = error")
-        conn.execute("analyze")
+def _analyze(crew: Crew, pair: Pair) -> None:
+    crew.run(
+        ["vacuumdb", "--analyze-only", f"--jobs={pair.jobs}", "--no-password", "--quiet"],
+        what=f"vacuumdb of {pair.target.database} on {pair.target.host}",
+        env=pair.target.libpq_environment(),
+    )
 
 
 def make_copy(admin: psycopg.Connection[Any], pair: Pair, options: list[tuple[str, str]]) -> None:
@@ -396,17 +420,10 @@ def cut(conn: psycopg.Connection[Any], relations: Sequence[Relation], jobs: int)
     Two copies into the same table get in each other's way, and before PostgreSQL 14 a range of pages is a scan of all.
     """
     big = sorted((r for r in relations if r.bytes >= BIG_BYTES), key=lambda r: -r.bytes)
-    pages = {
-        int(oid): int(count)
-        for oid, count in conn.execute(
-            "select o, pg_relation_size(o::oid) / current_setting('block_size')::int from unnest(%s::int8[]) o",
-            ([r.oid for r in big],),
-        ).fetchall()
-    }
-    share = 1.5 * sum(pages.values()) / max(1, jobs)
+    share = 1.5 * sum(r.pages for r in big) / max(1, jobs)
     found = []
     for relation in big:
-        count = pages[relation.oid]
+        count = relation.pages
         if jobs < 2 or conn.info.server_version < 140000 or count <= max(share, PAGES_PER_PIECE):
             found.append(Piece(relation))
             continue
@@ -459,91 +476,3 @@ def stream_piece(crew: Crew, pair: Pair, piece: Piece, snapshot: str, encoding: 
 def _environment(login: PostgresLogin, encoding: str, *more: tuple[str, str]) -> dict[str, str]:
     options = " ".join(f"-c {name}={value}" for name, value in (*SPEAK.items(), *more))
     return {**login.libpq_environment(), "PGCLIENTENCODING": encoding, "PGOPTIONS": options}
-
-
-# --- progress ----------------------------------------------------------------------------------------------------
-
-
-class _Told:
-    """Reads the servers' own progress views once a second while a step runs, and tells it.
-
-    Rows are those that the target's COPY have taken so far; seconds left follow from the rate.
-    """
-
-    def __init__(
-        self,
-        pair: Pair,
-        step: str,
-        relations: Sequence[Relation],
-        tell: Callable[[dict[str, Any]], None] | None,
-    ) -> None:
-        self._pair, self._step, self._tell = pair, step, tell
-        self._total = sum(r.rows for r in relations)
-        self._bytes = sum(r.bytes for r in relations)
-        self._seen: dict[Any, tuple[int, int]] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        if self._tell is not None:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._stop.set()
-        if self._tell is not None:
-            self._thread.join(5)
-
-    def _run(self) -> None:
-        started = time.monotonic()
-        while not self._stop.wait(1.0):
-            try:
-                with connect(self._pair.target_admin(), autocommit=True) as conn:
-                    while not self._stop.wait(1.0):
-                        self._tell_once(conn, time.monotonic() - started)
-            except (GoliveError, driver().Error):
-                continue  # progress is for people; the step itself reports what goes wrong
-
-    def _tell_once(self, conn: psycopg.Connection[Any], elapsed: float) -> None:
-        for pid, relid, tuples, size in conn.execute(
-            "select pid, relid::int8, tuples_processed, bytes_processed from pg_catalog.pg_stat_progress_copy"
-            " where datname = %s",
-            (self._pair.target.database,),
-        ).fetchall():
-            self._seen[(pid, relid)] = (int(tuples), int(size))
-        building = conn.execute(
-            "select coalesce(sum(blocks_done), 0)::int8, coalesce(sum(blocks_total), 0)::int8, count(*)"
-            " from pg_catalog.pg_stat_progress_create_index where datname = %s",
-            (self._pair.target.database,),
-        ).fetchone()
-        rows = sum(count for count, _size in self._seen.values())
-        share = min(0.99, rows / self._total) if self._total and self._step == "copy" else 0.0
-        if self._tell is not None:
-            self._tell(
-                {
-                    "step": self._step,
-                    "rows": rows,
-                    "rows_total": self._total,
-                    "bytes": sum(size for _count, size in self._seen.values()),
-                    "bytes_total": self._bytes,
-                    "indexes_building": int(building[2]) if building else 0,
-                    "seconds": round(elapsed, 1),
-                    "seconds_left": round(elapsed * (1 - share) / share, 1) if share > 0.01 else None,
-                }
-            )
-
-
-def progress_file(pair: Pair) -> Path:
-    return pair.work_dir / f"dfr-golive-seed-{pair.label}.json"
-
-
-def write_progress(pair: Pair) -> Callable[[dict[str, Any]], None]:
-    """Progress into a file that ``replica_info`` reads, replaced whole each time."""
-    path = progress_file(pair)
-
-    def tell(told: dict[str, Any]) -> None:
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps(told), encoding="utf-8")
-        new.replace(path)
-
-    return tell

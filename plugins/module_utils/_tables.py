@@ -35,3 +35,7 @@ class Tables:
 
     def label(self, name: Name) -> str:
         return self.source[name].label
+
+    def files(self) -> dict[str, list[int]]:
+        """The files that the tables' rows are in, on both sides."""
+        return {r.label: [r.file, self.target[name].file] for name, r in self.source.items()}

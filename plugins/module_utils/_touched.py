@@ -25,7 +25,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     prepare_kept,
     scalar,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
@@ -117,6 +117,27 @@ def harvest(pair: Pair, tables: Tables, memory_round: int, *, advance: bool = Tr
         lambda: one("source", pair.source, tables.source), lambda: one("target", pair.target, tables.target)
     )
     return found
+
+
+def mark_rewritten(pair: Pair, tables: Tables, memory: Memory) -> list[str]:
+    """Mark the tables whose rows were written anew since the last proof as touched as a whole; returns their names.
+
+    ``alter table ... alter column ... using`` changes every row, and the log says nothing of it that could be decoded.
+    """
+    files = tables.files()
+    rewritten = [
+        name
+        for name, relation in tables.source.items()
+        if memory.files.get(relation.label) != files[relation.label]
+    ]
+    if rewritten:
+        with connect(pair.target_admin(), autocommit=True) as store:
+            prepare_store(store)
+            store.cursor().executemany(
+                "insert into dfr_golive.touched (pair, side, round, relid, key) values (%s, 'source', %s, %s, '{}')",
+                [(pair.name, memory.round, tables.source[name].oid) for name in rewritten],
+            )
+    return [tables.label(name) for name in rewritten]
 
 
 def _remember(

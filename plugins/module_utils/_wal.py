@@ -5,10 +5,13 @@
 """Logical replication slots, and reading from one which rows were touched.
 
 Why this can't miss a row: every insert, update, delete and truncate of a logged table is in the write-ahead log,
-whoever made it and whether or not it changed a value; a slot keeps that log from its own position on, through crashes,
-and decodes every committed transaction after it. A slot that lost log says so (``wal_status`` lost) and then nothing is
-concluded from it. What the log doesn't hold or can't decode (unlogged tables, large objects, sequences, definitions) is
-refused or compared whole elsewhere.
+whoever made it (the application, the apply worker, a session with triggers switched off) and whether or not it
+changed a value; a slot keeps that log from its own position on, through crashes, and decodes every committed
+transaction after it. An update of the key names both rows, a truncate the whole table. A slot that lost log says so
+(``wal_status`` lost), and a publication that lost a table is found by its list; then nothing is concluded. What the
+log doesn't hold or can't decode is looked at otherwise: unlogged tables and large objects are refused, definitions
+have a fingerprint, a table that a definition wrote anew has another file and is compared whole, sequences are
+compared one by one.
 
 The messages are taken apart inside the database. Only distinct keys come out, some thousand lines in one value, so that
 neither memory nor time here grows with the number of changes.

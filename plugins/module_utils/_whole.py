@@ -33,6 +33,7 @@ ROWS_PER_BUCKET = 256
 
 def full_sums(
     login: PostgresLogin,
+    leader: psycopg.Connection[Any],
     relations: Iterable[Relation],
     algorithm: str,
     *,
@@ -40,52 +41,52 @@ def full_sums(
     jobs: int,
     limit_seconds: int,
 ) -> dict[Name, list[int]]:
-    """Count and two sums of whole tables, through one snapshot, over ``jobs`` connections; big tables in pieces.
+    """Count and two sums of whole tables through one snapshot; with more than one job big tables in pieces.
+
+    Args:
+        login: which database.
+        leader: a reading connection to it that works along.
+        relations: the tables.
+        algorithm: how a record is hashed.
+        snapshot: the leader's, exported.
+        jobs: connections, the leader included.
+        limit_seconds: for a statement.
 
     Raises:
         ProbeError: a table can't be read.
     """
     work: queue.SimpleQueue[tuple[Relation, Any]] = queue.SimpleQueue()
     todo = sorted(relations, key=lambda r: -r.bytes)
-    with _digest.reading(login, snapshot=snapshot, limit_seconds=limit_seconds) as conn:
-        pages = dict(
-            conn.execute(
-                "select c.oid::int8, pg_relation_size(c.oid) / current_setting('block_size')::int"
-                " from pg_catalog.pg_class c where c.oid = any(%s)",
-                ([r.oid for r in todo],),
-            ).fetchall()
-        )
     for relation in todo:
-        table = _digest.Table(
-            relation.schema,
-            relation.name,
-            tuple((c.name, c.kind) for c in relation.columns),
-            pages=int(pages[relation.oid]),
-        )
+        columns = tuple((c.name, c.kind) for c in relation.columns)
+        table = _digest.Table(relation.schema, relation.name, columns, relation.pages)
         for piece in _digest.pieces(table, algorithm) if jobs > 1 else [None]:
             work.put((relation, _digest.table_query(table, algorithm, piece)))
     found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0, 0] for r in todo}
     guard = threading.Lock()
 
+    def work_along(conn: psycopg.Connection[Any]) -> None:
+        while True:
+            try:
+                relation, query = work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                values = one(conn, query)
+            except driver().Error as exc:
+                raise ProbeError(
+                    f"The table {relation.label} of {login.where} can't be read: {one_line(exc)}."
+                ) from exc
+            with guard:
+                total = found[(relation.schema, relation.name)]
+                for i, value in enumerate(values):
+                    total[i] = (total[i] + int(value)) % (_digest.WORD if i else 1 << 63)
+
     def help_out() -> None:
         with _digest.reading(login, snapshot=snapshot, limit_seconds=limit_seconds) as conn:
-            while True:
-                try:
-                    relation, query = work.get_nowait()
-                except queue.Empty:
-                    return
-                try:
-                    values = one(conn, query)
-                except driver().Error as exc:
-                    raise ProbeError(
-                        f"The table {relation.label} of {login.where} can't be read: {one_line(exc)}."
-                    ) from exc
-                with guard:
-                    total = found[(relation.schema, relation.name)]
-                    for i, value in enumerate(values):
-                        total[i] = (total[i] + int(value)) % (_digest.WORD if i else 1 << 63)
+            work_along(conn)
 
-    together(*[help_out] * max(1, jobs))
+    together(lambda: work_along(leader), *[help_out] * (jobs - 1))
     return found
 
 
@@ -110,7 +111,7 @@ def compare_whole(
             opened.append((conn, snapshot or _digest.export_snapshot(conn)))
         (source, left), (target, right) = opened
         algorithm = common_algorithm(source, target)
-        sums = both_sums(pair, tables, names, algorithm, (left, right))
+        sums = both_sums(pair, tables, names, algorithm, (source, target), (left, right))
         sides = Sides(source, target, algorithm, secrets.token_hex(16))
         for name in names:
             verdict.whole[tables.label(name)] = sums[1][name][0]
@@ -119,22 +120,30 @@ def compare_whole(
 
 
 def both_sums(
-    pair: Pair, tables: Tables, names: Sequence[Name], algorithm: str, snapshots: tuple[str, str]
+    pair: Pair,
+    tables: Tables,
+    names: Sequence[Name],
+    algorithm: str,
+    conns: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+    snapshots: tuple[str, str],
 ) -> tuple[dict[Name, list[int]], dict[Name, list[int]]]:
-    sums: list[dict[Name, list[int]]] = [{}, {}]
+    """The sums of these tables on both sides, at the same time."""
 
-    def side(number: int, login: PostgresLogin, relations: Mapping[Name, Relation]) -> None:
-        sums[number] = full_sums(
+    def side(number: int, login: PostgresLogin, relations: Mapping[Name, Relation]) -> dict[Name, list[int]]:
+        return full_sums(
             login,
+            conns[number],
             [relations[name] for name in names],
             algorithm,
             snapshot=snapshots[number],
-            jobs=max(1, pair.jobs // 2),
+            jobs=max(1, pair.jobs),
             limit_seconds=pair.limit_seconds,
         )
 
-    together(lambda: side(0, pair.source, tables.source), lambda: side(1, pair.target, tables.target))
-    return sums[0], sums[1]
+    left, right = together(
+        lambda: side(0, pair.source, tables.source), lambda: side(1, pair.target, tables.target)
+    )
+    return left, right
 
 
 def locate(sides: Sides, left: Relation, right: Relation, verdict: Verdict, limit: int = NAMED) -> None:

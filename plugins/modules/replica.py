@@ -38,6 +38,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  show_seconds:
+    description:
+      - How often the progress is shown while the copy is made, in seconds; V(0) waits in silence. The copy is
+        made in the background, so a controller that goes away ends nothing; meanwhile another call is refused
+        by name.
+    type: int
+    default: 5
 """
 
 EXAMPLES = r"""
@@ -80,12 +87,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._delta import prove
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._progress import Told, progress_file, write_progress
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     REPLICA_OPTIONS,
     Pair,
     status,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._seed import discard, seed, write_progress
+from ansible_collections.dfr.golive.plugins.module_utils._seed import discard, seed
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -96,8 +104,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": stage != ("proven" if wanted == "present" else "none"), "stage": stage}
     if wanted == "absent":
         return discard(pair)
-    seeded = seed(pair, tell=write_progress(pair))
-    proof = prove(pair)
+    tell = write_progress(pair)
+    seeded = seed(pair, tell=tell)
+    with Told(pair, "proof", tell):
+        proof = prove(pair)
+    progress_file(pair).unlink(missing_ok=True)
     return {
         **seeded,
         "stage": "proven",
@@ -110,6 +121,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **REPLICA_OPTIONS,
+            "show_seconds": {"type": "int", "default": 5},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

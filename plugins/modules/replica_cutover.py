@@ -29,6 +29,11 @@ attributes:
     support: none
     description: There is nothing to show.
 options:
+  state:
+    description: V(absent) lifts the fence, so that the source is written to again; nothing else is done.
+    type: str
+    choices: [present, absent]
+    default: present
   app_role:
     description: The role that writes to the source; it is fenced out, like everybody but the operator.
     type: str
@@ -63,19 +68,19 @@ EXAMPLES = r"""
 RETURN = r"""
 fence:
   description: Roles barred, sessions ended, seconds.
-  returned: when not in check mode
+  returned: O(state=present), when not in check mode
   type: dict
 drain:
   description: Position reached, definitions and sequences compared, seconds.
-  returned: when not in check mode
+  returned: O(state=present), when not in check mode
   type: dict
 proof:
   description: Rows and tables compared.
-  returned: when not in check mode
+  returned: O(state=present), when not in check mode
   type: dict
 seconds:
   description: Measured seconds of fence and drain, from fence to verified, and in all.
-  returned: when not in check mode
+  returned: O(state=present), when not in check mode
   type: dict
 differences:
   description: Each row that differs with its key, columns and the digests of both values; never a value.
@@ -87,7 +92,7 @@ differences:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils._cutover import Writers, cutover
+from ansible_collections.dfr.golive.plugins.module_utils._cutover import Writers, cutover, reopen
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._replication import REPLICA_OPTIONS, Pair, demand
 
@@ -95,6 +100,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import REP
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     pair = Pair.from_params(params)
+    if params["state"] == "absent":
+        return {"changed": reopen(pair, check=module.check_mode)}
     if module.check_mode:
         demand(pair, "following" if params["full"] else "proven")
         return {"changed": True}
@@ -106,6 +113,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **REPLICA_OPTIONS,
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "app_role": {"type": "str", "required": True},
             "exempt_roles": {"type": "list", "elements": "str", "default": ["postgres"]},
             "drain_seconds": {"type": "int", "default": 60},

@@ -53,6 +53,21 @@ slots:
       bytes.
   returned: success
   type: dict
+progress:
+  description:
+    - How far the copying is, as this host last read it; empty when nothing was begun here or all is done.
+    - The step is one of C(copy), C(indexes), C(analyze), C(follow) and C(proof).
+  returned: success
+  type: dict
+  sample:
+    step: copy
+    rows: 1200000
+    rows_total: 6000000
+    bytes: 170000000
+    seconds: 8.2
+    seconds_left: 32.8
+    age: 0.7
+    sentence: copy, 1,200,000 of about 6,000,000 rows (20 %), 162 MiB, 8 s so far, about 33 s left
 worker:
   description: Whether the apply worker runs.
   returned: success
@@ -69,6 +84,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import remains
+from ansible_collections.dfr.golive.plugins.module_utils._progress import read_progress
 from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     REPLICA_OPTIONS,
     Pair,
@@ -78,7 +94,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     pair = Pair.from_params(module.params)
-    return {"changed": False, **status(pair), "remains": remains(pair)}
+    return {"changed": False, **status(pair), "progress": read_progress(pair), "remains": remains(pair)}
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ SUITES = {"13": "bullseye", "15": "bookworm", "18": "sid"}
 WORK = "/var/lib/dfr-golive/work"
 NUMBERS = itertools.count(1)
 
+# A killed server loses nothing that the system's cache holds, so the disk's own pace needn't be waited for.
 SETUP = r"""
 set -eu
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
@@ -46,6 +47,10 @@ max_slot_wal_keep_size = 4GB
 password_encryption = scram-sha-256
 wal_receiver_timeout = 10s
 wal_sender_timeout = 10s
+wal_retrieve_retry_interval = 500ms
+autovacuum = off
+fsync = off
+full_page_writes = off
 CONF
 printf '%s\n' 'local all all trust' 'host all all all scram-sha-256' > /data/pg_hba.conf
 as $bin/pg_ctl -D /data -l /var/lib/postgresql/log -w -s start

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 import sandbox as sb
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair, Reach
 from sandbox import Sandbox, Story
 
 SCHEMA = """
@@ -217,3 +220,42 @@ def test_somebody_elses_database_is_never_dropped(story: Story) -> None:
     story.target_server.psql(f"create database {story.copy} owner odoo")
     assert "no run of ours made" in story.refused("seed")["error"]
     assert story.target_server.psql(f"select count(*) from pg_database where datname = '{story.copy}'") == "1"
+
+
+@pytest.mark.parametrize("down", ["source", "target"])
+def test_an_undo_with_a_server_down_names_what_is_left_and_finishes_later(story: Story, down: str) -> None:
+    story.prepared()
+    server = getattr(story.sandbox, down)
+    other = story.target_server if down == "source" else story.source_server
+    server.kill()
+    try:
+        refused = story.refused("discard")
+        left = "the slots and publications" if down == "source" else "the subscription"
+        assert f"{left} dfr_golive_{story.name}_" in refused["error"]
+        assert all(f" on {server.name}:5432 in " in item for item in refused["pending"])
+        assert any(
+            f" on the {'target' if down == 'source' else 'source'}" in item for item in refused["dropped"]
+        )
+        assert other.psql("select count(*) from pg_replication_slots") == "0"
+    finally:
+        server.restart()
+    assert story("discard")["changed"]
+    story.gone()
+    assert not story("discard")["changed"]
+
+
+def test_two_at_a_time_on_one_copy_are_refused(story: Story) -> None:
+    label = Pair(
+        story.name,
+        PostgresLogin(story.source_server.name, 5432, "", "", story.name),
+        PostgresLogin(story.target_server.name, 5432, "", "", story.copy),
+        "odoo",
+        Reach("", 5432, "disable"),
+        Path(),
+    ).label
+    with story.target_server.connect("postgres", "dfr_golive", "operator") as other:
+        other.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (label,))
+        refused = story.refused("seed")
+        assert f"Another process is at work on the copy of {story.name}" in refused["error"]
+        assert f"session {other.info.backend_pid} from " in refused["error"]
+    story("seed")
