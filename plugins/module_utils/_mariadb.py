@@ -111,7 +111,7 @@ def connect(login: MariadbLogin) -> Iterator[Any]:
             user=login.user,
             password=login.password,
             charset="utf8mb4",
-            ssl=_tls(login),
+            ssl=tls_context(login),
             ssl_disabled=login.ssl_mode == "disable",
             connect_timeout=login.connect_timeout,
             read_timeout=READ_TIMEOUT_SECONDS,
@@ -125,13 +125,13 @@ def connect(login: MariadbLogin) -> Iterator[Any]:
         ) from exc
     try:
         if login.ssl_mode != "disable":
-            _demand_tls(conn, login)
+            demand_tls(conn, login)
         yield conn
     finally:
         conn.close()
 
 
-def _tls(login: MariadbLogin) -> ssl.SSLContext | None:
+def tls_context(login: MariadbLogin) -> ssl.SSLContext | None:
     if login.ssl_mode == "disable":
         return None
     verified = login.ssl_mode != "require"
@@ -147,7 +147,7 @@ def _tls(login: MariadbLogin) -> ssl.SSLContext | None:
     return context
 
 
-def _demand_tls(conn: Any, login: MariadbLogin) -> None:
+def demand_tls(conn: Any, login: MariadbLogin) -> None:
     """Older drivers go on in clear when the server offers no TLS: see what was agreed."""
     found = rows(conn, "show session status like 'Ssl_cipher'")
     if len(found) != 1 or not found[0][1]:

@@ -27,6 +27,7 @@ PACKAGES = {
     "odoorpc": "python3-odoorpc",
     "passlib": "python3-passlib",
     "requests": "python3-requests",
+    "yaml": "python3-yaml",
     "pg_dump": "postgresql-client",
     "pg_restore": "postgresql-client",
     "psql": "postgresql-client",

@@ -1,0 +1,309 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of a source between runs: every key it has, where its row went, and the rows set aside."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import (
+    Attachment,
+    Counts,
+    ModelRef,
+    Problem,
+    Record,
+    Ref,
+    Reject,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.values import folded
+
+FORMAT = 1
+STAGED, LOADED, REJECTED, EXCLUDED, GONE = "staged", "loaded", "rejected", "excluded", "gone"
+# A row that can't be told from others by its key is known by its place; no key starts with this character.
+PLACE = "\x01"
+LOOKED_UP = 500
+
+_TABLES = f"""
+create table if not exists note (name text primary key, value text not null) without rowid;
+create table if not exists ledger (
+  id integer primary key, entity text not null, ident text not null, key text not null, digest text,
+  state text not null, run text not null, odoo_id integer, stamp text, why text, unique (entity, ident));
+create index if not exists ledger_open on ledger (entity, state) where state <> '{LOADED}';
+create table if not exists staged (
+  id integer primary key, entity text not null, depth integer not null, position integer not null,
+  digest text not null, payload text not null);
+create index if not exists staged_order on staged (entity, depth, position);
+create table if not exists reject (
+  id integer primary key, entity text not null, key text not null, position integer not null,
+  location text not null, row text not null, problems text not null, run text not null, owner integer not null);
+create index if not exists reject_owner on reject (owner);
+create index if not exists reject_order on reject (entity, position);
+create table if not exists once (
+  entity text not null, rule integer not null, value text not null, id integer not null,
+  primary key (entity, rule, value)) without rowid;
+create index if not exists once_owner on once (id);
+create table if not exists tree (
+  id integer primary key, entity text not null, ident text not null, parent text not null);
+create index if not exists tree_parent on tree (entity, parent);
+"""
+
+
+def ident_of(key: str) -> str:
+    """What makes a key the same as another for people."""
+    return folded(key)
+
+
+class Store:
+    """The store of one source: an SQLite file that only root reads; several processes may use it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.db = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Store:
+        """Open or make it.
+
+        Raises:
+            GoliveError: it can't be used, or a later version of this collection wrote it.
+        """
+        path = Path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            db.execute("pragma journal_mode = wal")
+            db.execute("pragma synchronous = normal")
+            version = db.execute("pragma user_version").fetchone()[0]
+            if version not in (0, FORMAT):
+                raise GoliveError(
+                    f"{path} was written by another version of this collection (format {version}).",
+                    remedy="Use that version, or move the file away to read the source anew.",
+                )
+            if version == 0:
+                db.executescript(f"begin immediate; {_TABLES} pragma user_version = {FORMAT}; commit")
+        except (sqlite3.Error, OSError) as exc:
+            raise GoliveError(
+                f"The store {path} can't be used: {one_line(exc)}.", remedy="Check the disk and the folder."
+            ) from exc
+        return cls(db, path)
+
+    def close(self) -> None:
+        self.db.close()
+
+    @property
+    def files(self) -> Path:
+        """Where the bytes of attachments wait."""
+        return self.path.with_suffix(".files")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("rollback")
+            raise
+        self.db.execute("commit")
+
+    # --- notes ----------------------------------------------------------------------------------------------
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember something small."""
+        self.db.execute("insert or replace into note values (?, ?)", (name, json.dumps(value)))
+
+    def noted(self, name: str) -> Any:
+        """What was remembered; None when nothing was."""
+        found = self.db.execute("select value from note where name = ?", (name,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    # --- what waits to be loaded ----------------------------------------------------------------------------
+
+    def staged(self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000) -> list[Record]:
+        """Records that wait, parents first; page by the last one's depth and position."""
+        found = self.db.execute(
+            "select s.depth, s.position, s.digest, s.payload, l.key from staged s join ledger l using (id)"
+            " where s.entity = ? and (s.depth, s.position) > (?, ?) order by s.depth, s.position limit ?",
+            (entity, *after, limit),
+        )
+        return [_record(entity, *row) for row in found]
+
+    def loaded(self, entity: str, done: Iterable[Sequence[Any]]) -> None:
+        """Records that Odoo has: (key, id in Odoo) or (key, id, stamp). Repeatable."""
+        with self.transaction():
+            run = self.noted("run") or ""
+            for key, odoo_id, *stamp in done:
+                self.db.execute(
+                    "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?,"
+                    " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest)"
+                    " where entity = ? and ident = ?",
+                    (LOADED, run, odoo_id, stamp[0] if stamp else None, entity, ident_of(key)),
+                )
+                self._unstage(entity, key)
+
+    def rejected(self, rejects: Iterable[Reject]) -> None:
+        """Records that Odoo or the loading refused."""
+        with self.transaction():
+            run = self.noted("run") or ""
+            for reject in rejects:
+                self._settle(reject.entity, reject.key, REJECTED, run)
+                owner = self.look_up(reject.entity, [ident_of(reject.key)], "id")[ident_of(reject.key)][0]
+                self.add_reject(reject, run, owner)
+
+    def excluded(self, entity: str, left_out: Iterable[tuple[str, str]]) -> None:
+        """Records that stay as they are, and the code of why."""
+        with self.transaction():
+            run = self.noted("run") or ""
+            for key, code in left_out:
+                self._settle(entity, key, EXCLUDED, run, code)
+
+    def _settle(self, entity: str, key: str, state: str, run: str, why: str = "") -> None:
+        self.db.execute(
+            "update ledger set state = ?, run = ?, why = ? where entity = ? and ident = ?",
+            (state, run, why, entity, ident_of(key)),
+        )
+        self._unstage(entity, key)
+
+    def _unstage(self, entity: str, key: str) -> None:
+        self.db.execute(
+            "delete from staged where id = (select id from ledger where entity = ? and ident = ?)",
+            (entity, ident_of(key)),
+        )
+
+    def add_reject(self, reject: Reject, run: str, owner: int) -> None:
+        """Keep a row that was set aside, in the place of what was kept of it before; inside a transaction."""
+        self.db.execute("delete from reject where owner = ?", (owner,))
+        self.db.execute(
+            "insert into reject (entity, key, position, location, row, problems, run, owner)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                reject.entity,
+                reject.key,
+                reject.position,
+                reject.location,
+                json.dumps(reject.row, ensure_ascii=True),
+                json.dumps([asdict(problem) for problem in reject.problems]),
+                run,
+                owner,
+            ),
+        )
+
+    # --- what is known --------------------------------------------------------------------------------------
+
+    def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]:
+        """Ids in Odoo of the records that have one."""
+        return {key: odoo_id for key, (odoo_id, _stamp) in self.known(entity, keys).items()}
+
+    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
+        """Id in Odoo and stamp of the records that have one."""
+        wanted = {ident_of(key): key for key in keys}
+        found = {}
+        for ident, row in self.look_up(entity, list(wanted), "odoo_id, stamp").items():
+            if row[0] is not None:
+                found[wanted[ident]] = (row[0], row[1] or "")
+        return found
+
+    def look_up(self, entity: str, idents: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]:
+        """Columns of the ledger for these idents; those it does not have are left out."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(idents), LOOKED_UP):
+            part = idents[start : start + LOOKED_UP]
+            marks = ",".join("?" * len(part))
+            rows = self.db.execute(
+                f"select ident, {columns} from ledger where entity = ? and ident in ({marks})",  # noqa: S608
+                (entity, *part),
+            )
+            found.update((row[0], row[1:]) for row in rows)
+        return found
+
+    def gone(self, entity: str) -> Iterator[tuple[str, int]]:
+        """Key and id in Odoo of what was loaded once and is no longer in the source."""
+        yield from self.db.execute(
+            "select key, odoo_id from ledger where entity = ? and state = ? order by id", (entity, GONE)
+        ).fetchall()
+
+    def forget(self, entity: str, keys: Iterable[str]) -> None:
+        """Deletions that were applied, or reported and accepted."""
+        with self.transaction():
+            self.db.executemany(
+                "delete from ledger where entity = ? and ident = ? and state = ?",
+                [(entity, ident_of(key), GONE) for key in keys],
+            )
+
+    def rejects(self, entity: str) -> Iterator[Reject]:
+        """Rows set aside, in the source's order; read by pages, so that it may take its time."""
+        last = (-1, -1)
+        while True:
+            page = self.db.execute(
+                "select id, key, position, location, row, problems from reject where entity = ?"
+                " and (position, id) > (?, ?) order by position, id limit 1000",
+                (entity, *last),
+            ).fetchall()
+            if not page:
+                return
+            for _id, key, position, location, row, problems in page:
+                found = tuple(Problem(**one) for one in json.loads(problems))
+                yield Reject(entity, key, position, location, json.loads(row), found)
+            last = (page[-1][2], page[-1][0])
+
+    def counts(self, run: str) -> dict[str, Counts]:
+        """Where every row of each entity went; what was loaded by an earlier run is unchanged."""
+        found: dict[str, dict[str, int]] = {
+            entity: {"source": source} for entity, source in (self.noted("source") or {}).items()
+        }
+        for entity, state, mine, number in self.db.execute(
+            "select entity, state, run = ?, count(*) from ledger group by 1, 2, 3", (run,)
+        ):
+            name = "unchanged" if state == LOADED and not mine else state
+            counted = found.setdefault(entity, {})
+            counted[name] = counted.get(name, 0) + number
+        return {entity: Counts(**counted) for entity, counted in found.items()}
+
+    def commit_marks(self, run: str) -> None:
+        """The watermarks of this run become the known ones; only when nothing waits any more.
+
+        Raises:
+            GoliveError: something waits, or another run read the source since.
+        """
+        waiting = self.db.execute("select count(*) from staged").fetchone()[0]
+        if waiting or self.noted("run") != run:
+            raise GoliveError(
+                f"{waiting} records of run {run} still wait to be loaded, or another run came after it.",
+                remedy="Run the load again.",
+            )
+        self.note("marks", {**(self.noted("marks") or {}), **(self.noted("next_marks") or {})})
+
+
+def _record(entity: str, depth: int, position: int, digest: str, payload: str, key: str) -> Record:
+    source, model, location, values, references, attachments, row = json.loads(payload)
+    return Record(
+        source=source,
+        entity=entity,
+        key=key,
+        digest=digest,
+        model=model,
+        values=values,
+        references={name: _reference(said) for name, said in references.items()},
+        attachments=tuple(Attachment(**one) for one in attachments),
+        depth=depth,
+        position=position,
+        location=location,
+        row=row,
+    )
+
+
+def _reference(said: list[str] | None) -> Ref | ModelRef | None:
+    if said is None:
+        return None
+    return Ref(*said) if len(said) == 2 else ModelRef(*said)
