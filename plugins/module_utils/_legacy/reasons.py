@@ -150,6 +150,31 @@ REASONS: dict[str, tuple[str, str]] = {
     # exclusion
     "excluded": ("{because}", "{because}"),
     # loading
+    "odoo_refused": ("Odoo refuses the record: {message}", "Odoo refuse l'enregistrement : {message}"),
+    "reference_missing": (
+        "The record {key} of {entity} was not loaded.",
+        "L'enregistrement {key} de {entity} n'a pas été chargé.",
+    ),
+    "lookup_missing": (
+        "Odoo has no {model} called {value}.",
+        "Odoo n'a pas de {model} nommé {value}.",
+    ),
+    "lookup_ambiguous": (
+        "Odoo has {count} {model} called {value}.",
+        "Odoo a {count} {model} nommés {value}.",
+    ),
+    "duplicate_in_dfr": (
+        "The registry has a record with the same {fields} ({value}) already: {id}.",
+        "Le registre a déjà un enregistrement avec le même {fields} ({value}) : {id}.",
+    ),
+    "changed_in_dfr": (
+        "Somebody changed this record in the registry since it was loaded: {fields}.",
+        "Quelqu'un a modifié cet enregistrement dans le registre depuis son chargement : {fields}.",
+    ),
+    "gone_in_dfr": (
+        "Somebody deleted this record in the registry since it was loaded.",
+        "Quelqu'un a supprimé cet enregistrement du registre depuis son chargement.",
+    ),
 }
 
 

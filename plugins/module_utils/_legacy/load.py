@@ -1,0 +1,365 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was staged goes into Odoo: parents before children, several workers, nothing twice, nothing lost.
+
+One thread reads and writes the store and decides; the workers only talk to Odoo. A row and its external id are two
+transactions there, so a killed run can leave rows that lack their name. While pages are under way, the store holds
+where to look for such rows, and the next run adopts them instead of making them again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_batch import Loader, Outcome, Row
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
+    FieldMeta,
+    Target,
+    external_name,
+    named,
+    names_of,
+    space,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_twins import Twins, value_of
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import fingerprint
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Record, Reject
+
+# A request whose sender died may still be at work in Odoo for this long.
+SETTLE_SECONDS = 60
+_BATCH_BYTES = 8_000_000
+
+
+class Ledger(Protocol):
+    """What the loading needs of the store; see `_legacy.store.Store`."""
+
+    def staged(
+        self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000
+    ) -> list[Record]: ...
+
+    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]: ...
+
+    def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]: ...
+
+    def loaded(self, entity: str, done: Iterable[tuple[str, int, str]]) -> None: ...
+
+    def rejected(self, rejects: Iterable[Reject]) -> None: ...
+
+    def excluded(self, entity: str, left_out: Iterable[tuple[str, str]]) -> None: ...
+
+    def note(self, name: str, value: Any) -> None: ...
+
+    def noted(self, name: str) -> Any: ...
+
+
+@dataclass
+class Tally:
+    """What the loading of an entity came to.
+
+    Attributes:
+        inserted, updated, same: rows that are in Odoo now; the same ones needed no write.
+        rejected, excluded: rows set aside by the loading.
+        adopted: rows that a killed run had left without their external id.
+        seconds: from the first page to the last answer.
+        done: whether nothing of it is left.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    same: int = 0
+    rejected: int = 0
+    excluded: int = 0
+    adopted: int = 0
+    seconds: float = 0.0
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a load goes about it.
+
+    Attributes:
+        workers: sessions at work at the same time; as many as Odoo has workers.
+        until: stop taking new pages at this moment of ``clock``; what is under way is finished.
+        clock, now, sleep: monotonic seconds, seconds since the epoch, and a pause.
+    """
+
+    workers: int = 2
+    until: float = float("inf")
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+def load(
+    source: str,
+    entities: Mapping[str, Entity],
+    store: Ledger,
+    target: Target,
+    twins: Twins,
+    terms: Terms,
+) -> dict[str, Tally]:
+    """Load all that is staged, entity by entity in the mapping's order.
+
+    Raises:
+        ProbeError: Odoo stopped answering; what was acknowledged is in the store, and a repetition goes on.
+        OdooRefusedError: the login lacks a right.
+    """
+    tallies: dict[str, Tally] = {}
+    with ThreadPoolExecutor(terms.workers, thread_name_prefix="legacy") as pool:
+        for name, entity in entities.items():
+            tallies[name] = _Entity(source, entity, store, target, twins, terms, pool).run()
+            if not tallies[name].done:
+                break
+    return tallies
+
+
+@dataclass
+class _Entity:
+    source: str
+    entity: Entity
+    store: Ledger
+    target: Target
+    twins: Twins
+    terms: Terms
+    pool: ThreadPoolExecutor
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self) -> Tally:
+        begun = self.terms.clock()
+        records = self.store.staged(self.entity.name, limit=self.entity.batch)
+        self.tally.done = True
+        if not records:
+            return self.tally
+        self._begin()
+        try:
+            later = [row for page in self._pages(records) for row in self._send(page)]
+            self._drain(0)
+            while later and self.tally.done:
+                # Rows that are like one that was under way: by now it is known what became of that one.
+                page, later = later[: self.entity.batch], later[self.entity.batch :]
+                later += self._send(page)
+                self._drain(0)
+        finally:
+            self._collect(wait(self._under_way).done if self._under_way else set(), quiet=True)
+        self.tally.seconds = round(self.terms.clock() - begun, 3)
+        return self.tally
+
+    def _begin(self) -> None:
+        model = self.entity.model
+        self._fields: Mapping[str, FieldMeta] = self.target.fields(model)
+        strangers = sorted(self.entity.fields.keys() - self._fields.keys())
+        if strangers:
+            raise GoliveError(
+                f"{model} has no field {strangers[0]}, which the mapping of {self.source}.{self.entity.name} fills.",
+                remedy="Correct the mapping, or install the add-on that brings the field.",
+            )
+        self._loader = Loader(
+            self.target,
+            self.source,
+            self.entity.name,
+            model,
+            self._fields,
+            self.entity.conflict,
+            self.terms.sleep,
+        )
+        self._links = Links(self.store, self.target)
+        self._under_way: dict[Future[Outcome], tuple[int, list[Row]]] = {}
+        self._claims: set[tuple[tuple[str, ...], str]] = set()
+        self._note = f"under_way.{self.entity.name}"
+        left = self.store.noted(self._note)
+        self._newest = left["after"] if left else self.target.newest(model)
+        self._orphans = self._left_behind(left) if left else {}
+        # The store is behind Odoo only after a run that was killed, or when it was lost.
+        self._doubt = bool(left) or (
+            self.store.noted(f"begun.{self.entity.name}") is None
+            and self.target.count("ir.model.data", names_of(self.source, self.entity.name)) > 0
+        )
+        for rule in self.entity.deduplicate:
+            self.twins.refresh(model, rule.fields)
+
+    def _left_behind(self, left: Mapping[str, Any]) -> dict[str, list[int]]:
+        """Records that a killed run made and didn't get to name, by what is in them."""
+        self.terms.sleep(max(0.0, left["at"] + SETTLE_SECONDS - self.terms.now()))
+        model = self.entity.model
+        mine = [("id", ">", left["after"]), ("create_uid", "=", left["user"])]
+        names = [name for name, said in self.entity.fields.items() if not said.attachment]
+        rows = self.target.find(model, mine, names)
+        known = {
+            row["res_id"]
+            for row in self.target.find(
+                "ir.model.data",
+                [("model", "=", model), ("res_id", "in", [row["id"] for row in rows])],
+                ["res_id"],
+            )
+        }
+        found: dict[str, list[int]] = {}
+        for row in rows:
+            if row["id"] not in known:
+                digest = fingerprint({name: row[name] for name in names}, self._fields)
+                found.setdefault(digest, []).append(row["id"])
+        return found
+
+    def _pages(self, first: list[Record]) -> Iterator[list[Record]]:
+        """Staged records, a page at a time; a page never holds a record and its parent."""
+        records = first
+        while records:
+            for depth in sorted({record.depth for record in records}):
+                page = [record for record in records if record.depth == depth]
+                if depth != self._depth:
+                    self._drain(0)
+                    self._depth = depth
+                if self.terms.clock() >= self.terms.until:
+                    self.tally.done = False
+                    return
+                yield page
+            last = records[-1]
+            records = self.store.staged(
+                self.entity.name, after=(last.depth, last.position), limit=self.entity.batch
+            )
+
+    _depth = 0
+
+    def _send(self, records: Sequence[Record]) -> list[Record]:
+        """Hand a page to a worker; returns the records that have to wait for one under way."""
+        good, rejects = self._links.resolve(records)
+        rows, more, later = self._planned(good)
+        self._set_aside([*rejects, *more])
+        for portion in _portions(rows):
+            self._drain(self.terms.workers * 2 - 1)
+            future = self.pool.submit(self._loader.settle, portion)
+            self._under_way[future] = (self._newest, portion)
+            self._remember()
+        return later
+
+    def _planned(
+        self, good: Sequence[tuple[Record, dict[str, Any]]]
+    ) -> tuple[list[Row], list[Reject], list[Record]]:
+        known = self.store.known(self.entity.name, [record.key for record, _values in good])
+        names = {record.key: external_name(self.entity.name, record.key) for record, _values in good}
+        ask = [name for key, name in names.items() if key not in known] if self._doubt else []
+        there = named(self.target, space(self.source), ask) if ask else {}
+        rows: list[Row] = []
+        rejects: list[Reject] = []
+        later: list[Record] = []
+        for record, values in good:
+            if record.key in known:
+                record_id, stamp = known[record.key]
+                rows.append(Row(record, values, record_id, stamp, name_it=False))
+            elif names[record.key] in there:
+                rows.append(Row(record, values, there[names[record.key]], name_it=False))
+            elif ours := self._orphans.get(fingerprint(values, self._fields)):
+                self.tally.adopted += 1
+                rows.append(Row(record, values, ours.pop()))
+            else:
+                self._new(record, values, rows, rejects, later)
+        return rows, rejects, later
+
+    def _new(
+        self,
+        record: Record,
+        values: dict[str, Any],
+        rows: list[Row],
+        rejects: list[Reject],
+        later: list[Record],
+    ) -> None:
+        """A row that isn't in Odoo under its own name: somebody may have registered the same one."""
+        for rule in self.entity.deduplicate:
+            said = {
+                "fields": ", ".join(rule.fields),
+                "value": ", ".join(str(values.get(name)) for name in rule.fields),
+            }
+            if (rule.fields, value_of([values.get(name) for name in rule.fields])) in self._claims:
+                later.append(record)
+                return
+            twin = self.twins.find(self.entity.model, values, rule.fields)
+            if twin is not None and rule.action == "reject":
+                rejects.append(Reject.of(record, "duplicate_in_dfr", {**said, "id": str(twin)}))
+                return
+            if twin is not None:
+                rows.append(Row(record, values, twin))
+                return
+        self._claims |= self._claims_of(values)
+        rows.append(Row(record, values))
+
+    def _claims_of(self, values: Mapping[str, Any]) -> set[tuple[tuple[str, ...], str]]:
+        claims = {
+            (rule.fields, value_of([values.get(name) for name in rule.fields]))
+            for rule in self.entity.deduplicate
+        }
+        return {(fields, value) for fields, value in claims if value}
+
+    def _drain(self, left: int) -> None:
+        """Wait until no more than ``left`` pages are under way."""
+        while len(self._under_way) > left:
+            self._collect(wait(self._under_way, return_when=FIRST_COMPLETED).done)
+
+    def _collect(self, done: Iterable[Future[Outcome]], *, quiet: bool = False) -> None:
+        """Put into the store what Odoo acknowledged, before any failure is passed on."""
+        failures = []
+        for future in done:
+            _newest, rows = self._under_way[future]
+            problem = future.exception()
+            if problem is not None:
+                failures.append(problem)
+                continue
+            del self._under_way[future]
+            self._keep(future.result(), rows)
+        if failures and not quiet:
+            raise failures[0]
+
+    def _keep(self, outcome: Outcome, rows: Sequence[Row]) -> None:
+        values = {row.record.key: row.values for row in rows}
+        if outcome.loaded:
+            self.store.loaded(self.entity.name, outcome.loaded)
+            self._newest = max(self._newest, *(record for _key, record, _stamp in outcome.loaded))
+        if outcome.excluded:
+            self.store.excluded(self.entity.name, outcome.excluded)
+        self._set_aside(outcome.rejects)
+        for rule in self.entity.deduplicate:
+            for key, record, _stamp in outcome.loaded:
+                self.twins.learn(self.entity.model, values[key], rule.fields, record)
+        for row in rows:
+            self._claims -= self._claims_of(row.values)
+        self.tally.inserted += outcome.inserted
+        self.tally.updated += outcome.updated
+        self.tally.same += outcome.same
+        self.tally.excluded += len(outcome.excluded)
+        self._remember()
+
+    def _set_aside(self, rejects: Sequence[Reject]) -> None:
+        if rejects:
+            self.store.rejected(rejects)
+            self.tally.rejected += len(rejects)
+
+    def _remember(self) -> None:
+        """Where rows without a name would be, should this process die now."""
+        if not self._under_way:
+            self.store.note(self._note, None)
+            self.store.note(f"begun.{self.entity.name}", True)
+            return
+        after = min(newest for newest, _rows in self._under_way.values())
+        self.store.note(self._note, {"after": after, "at": self.terms.now(), "user": self.target.user()})
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """A page in parts that Odoo takes in one request: photos make it heavy."""
+    part: list[Row] = []
+    weight = 0
+    for row in rows:
+        heavy = sum(file.size for file in row.record.attachments)
+        if part and weight + heavy > _BATCH_BYTES:
+            yield part
+            part, weight = [], 0
+        part.append(row)
+        weight += heavy
+    if part:
+        yield part

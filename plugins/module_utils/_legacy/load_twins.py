@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records that the registry has already, recognised by what people mean and not by how they typed it.
+
+Odoo can't search for a value as it would be without blanks and case, so an index of folded values lies beside the
+store. It is brought up to date by what was written since, never built anew: its price follows what changed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import folded
+
+_PAGE = 5000
+# A transaction is dated when it begins and seen when it ends.
+_OVERLAP = "-10 minutes"
+
+
+class Twins:
+    """Finds the record that another row already made, or that people registered themselves.
+
+    Args:
+        path: of the index; made when it isn't there, only this user can read it.
+        target: the Odoo it is about.
+    """
+
+    def __init__(self, path: Path, target: Target) -> None:
+        path.touch(mode=0o600, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute(
+            "create table if not exists twin (what text, value text, id integer, primary key (what, id))"
+        )
+        self._db.execute("create index if not exists twin_value on twin (what, value)")
+        self._db.execute("create table if not exists mark (what text primary key, written text)")
+        self._target = target
+
+    def close(self) -> None:
+        self._db.close()
+
+    def refresh(self, model: str, fields: Sequence[str]) -> None:
+        """Learn what was written since the last time."""
+        what = _what(model, fields)
+        with closing(
+            self._db.execute("select datetime(written, ?) from mark where what = ?", (_OVERLAP, what))
+        ) as c:
+            since = (c.fetchone() or ("",))[0]
+        last, newest = 0, since
+        while True:
+            domain: list[Any] = [("id", ">", last), *([("write_date", ">=", since)] if since else [])]
+            rows = self._target.find(model, domain, [*fields, "write_date"], limit=_PAGE)
+            self._db.execute("begin")
+            for row in rows:
+                self._put(what, value_of([row[name] for name in fields]), row["id"])
+            self._db.execute("commit")
+            newest = max([newest, *(str(row["write_date"]) for row in rows)])
+            if len(rows) < _PAGE:
+                break
+            last = rows[-1]["id"]
+        self._db.execute("insert or replace into mark values (?, ?)", (what, newest))
+
+    def find(self, model: str, values: Mapping[str, Any], fields: Sequence[str]) -> int | None:
+        """The record with these values; what the index says is asked of Odoo before it counts."""
+        wanted = value_of([values.get(name) for name in fields])
+        if not wanted:
+            return None
+        what = _what(model, fields)
+        with closing(
+            self._db.execute("select id from twin where what = ? and value = ? order by id", (what, wanted))
+        ) as c:
+            ids = [row[0] for row in c]
+        for record in self._target.find(model, [("id", "in", ids)], fields) if ids else []:
+            if value_of([record[name] for name in fields]) == wanted:
+                return int(record["id"])
+        return None
+
+    def learn(self, model: str, values: Mapping[str, Any], fields: Sequence[str], record: int) -> None:
+        """A record that was just loaded."""
+        self._put(_what(model, fields), value_of([values.get(name) for name in fields]), record)
+
+    def _put(self, what: str, value: str, record: int) -> None:
+        if value:
+            self._db.execute("insert or replace into twin values (?, ?, ?)", (what, value, record))
+        else:
+            self._db.execute("delete from twin where what = ? and id = ?", (what, record))
+
+
+def value_of(parts: Sequence[Any]) -> str:
+    """The folded values as one text; empty when one of them is, for then nothing can be said."""
+    words = ["" if part in (None, False) else folded(part) for part in parts]
+    return json.dumps(words) if all(words) else ""
+
+
+def _what(model: str, fields: Sequence[str]) -> str:
+    return json.dumps([model, *fields])

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Source against registry: counts, sums, groups, and field by field."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
+    FieldMeta,
+    Target,
+    names_of,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import differing, normal
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Record
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import ident_of
+
+_SUMMED = ("integer", "float", "monetary")
+_GROUPED = ("selection", "boolean")
+_SHOWN = 100
+_PAGE = 500
+
+
+class Ledger(Protocol):
+    """What the comparison needs of the store that was loaded from."""
+
+    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]: ...
+
+    def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]: ...
+
+    def look_up(self, entity: str, idents: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]: ...
+
+
+class Rows(Protocol):
+    """The source as it reads today: a store into which all of it was staged."""
+
+    def staged(
+        self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000
+    ) -> list[Record]: ...
+
+
+@dataclass
+class Comparison:
+    """What comparing an entity brought.
+
+    Attributes:
+        compared, equal: records looked at, and those whose every field is the source's.
+        edited: records that people changed in the registry since they were loaded; not compared.
+        unknown: source rows that were never loaded (set aside, left out, or new since).
+        newer: source rows that changed since they were loaded; not compared, the next load brings them.
+        missing: source keys whose record is gone from the registry.
+        different: source key -> fields that differ (the first hundred).
+        differing: how many differ.
+        named: external ids of the entity in the registry.
+        sums: field -> (source, registry), over the compared records.
+        groups: field -> value -> (source, registry), likewise.
+    """
+
+    compared: int = 0
+    equal: int = 0
+    edited: int = 0
+    unknown: int = 0
+    newer: int = 0
+    differing: int = 0
+    named: int = 0
+    missing: list[str] = field(default_factory=list)
+    different: dict[str, list[str]] = field(default_factory=dict)
+    sums: dict[str, tuple[float, float]] = field(default_factory=dict)
+    groups: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing or different."""
+        return not self.missing and not self.differing
+
+
+def compare(
+    source: str, entity: Entity, rows: Rows, store: Ledger, target: Target, *, every: int = 1
+) -> Comparison:
+    """Compare an entity's records with the source, all or one in ``every`` (chosen by key, always the same)."""
+    found = Comparison(named=target.count("ir.model.data", names_of(source, entity.name)))
+    fields = target.fields(entity.model)
+    names = [name for name, said in entity.fields.items() if not said.attachment]
+    links = Links(store, target)
+    totals = {name: [0.0, 0.0] for name in names if fields[name].type in _SUMMED}
+    groups: dict[str, tuple[Counter[str], Counter[str]]] = {
+        name: (Counter(), Counter()) for name in names if fields[name].type in _GROUPED
+    }
+    after = (-1, -1)
+    while page := rows.staged(entity.name, after=after, limit=_PAGE):
+        after = (page[-1].depth, page[-1].position)
+        chosen = [record for record in page if _chosen(record.key, every)]
+        known = store.known(entity.name, [record.key for record in chosen])
+        found.unknown += len(chosen) - len(known)
+        digests = store.look_up(entity.name, [ident_of(key) for key in known], "digest")
+        same = [r for r in chosen if r.key in known and digests[ident_of(r.key)] == (r.digest,)]
+        found.newer += len(known) - len(same)
+        resolved, _unresolved = links.resolve(same)
+        ids = [known[record.key][0] for record, _values in resolved]
+        there = {
+            row["id"]: row for row in target.find(entity.model, [("id", "in", ids)], [*names, "write_date"])
+        }
+        for record, values in resolved:
+            record_id, stamp = known[record.key]
+            row = there.get(record_id)
+            if row is None:
+                found.missing.append(record.key)
+            elif stamp.partition(" ")[0] != str(row["write_date"]).replace(" ", "T"):
+                found.edited += 1
+            else:
+                _look(record.key, values, row, fields, found)
+                _add(values, row, fields, totals, groups)
+    found.sums = {name: (round(a, 6), round(b, 6)) for name, (a, b) in totals.items()}
+    found.groups = {
+        name: {value: (ours[value], theirs[value]) for value in sorted(ours | theirs)}
+        for name, (ours, theirs) in groups.items()
+    }
+    return found
+
+
+def _chosen(key: str, every: int) -> bool:
+    return every <= 1 or int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % every == 0
+
+
+def _look(
+    key: str,
+    values: Mapping[str, Any],
+    row: Mapping[str, Any],
+    fields: Mapping[str, FieldMeta],
+    found: Comparison,
+) -> None:
+    found.compared += 1
+    wrong = differing(values, row, fields)
+    if not wrong:
+        found.equal += 1
+        return
+    found.differing += 1
+    if len(found.different) < _SHOWN:
+        found.different[key] = sorted(wrong)
+
+
+def _add(
+    values: Mapping[str, Any],
+    row: Mapping[str, Any],
+    fields: Mapping[str, FieldMeta],
+    totals: Mapping[str, list[float]],
+    groups: Mapping[str, tuple[Counter[str], Counter[str]]],
+) -> None:
+    for side, having in enumerate((values, row)):
+        for name, total in totals.items():
+            total[side] += normal(having.get(name), fields[name])
+        for name, counters in groups.items():
+            counters[side][str(normal(having.get(name), fields[name]))] += 1
