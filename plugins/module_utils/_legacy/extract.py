@@ -19,12 +19,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.expression import Expression
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, EntityTarget, Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Attachment, Problem, Reject
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.rejects import as_written
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.rules import Rules
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.sources import Row, Source
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import (
     EXCLUDED,
     GONE,
     LOADED,
+    OWNER,
     PLACE,
     REJECTED,
     STAGED,
@@ -82,7 +84,7 @@ def extract(
         source: open.
         store: what is known of it; afterwards it holds what waits to be loaded.
         run: on whose behalf.
-        late: arrivals after the switch: nothing counts as gone and no watermark moves.
+        late: arrivals after the switch, or corrected rejects: nothing counts as gone and no watermark moves.
 
     Returns:
         For each entity what its rows came to.
@@ -162,7 +164,8 @@ class _Extraction:
         places = find_columns(entity.key, stream.header, entity.origin)
         self.key_places = [(column, places[column]) for column in entity.key]
         self.exclusions = [(Expression(one.when, ("row",)), one.because) for one in entity.exclude]
-        for chunk in _chunks(stream.rows):
+        self.owner_place = stream.header.index(OWNER) if self.late and OWNER in stream.header else None
+        for chunk in _chunks(stream.rows if self.owner_place is None else _as_written(stream.rows)):
             self._work(chunk)
         if self.tally.read > self.mapping.limits.max_rows:
             raise self._too_many()
@@ -210,12 +213,16 @@ class _Extraction:
         changed = []
         for candidate in candidates:
             before = known.get(candidate.ident)
+            if not candidate.key and self._known_by_correction(candidate):
+                continue
             other = self._seen_before(candidate, before, fresh)
             if other is not None:
                 code = "duplicate_key" if other == candidate.key else "duplicate_key_folded"
                 params = {"key": shown(candidate.key), "other": shown(other)}
                 candidate.problems.append(Problem("key", code, params))
                 candidate.ident = self._by_place(candidate)
+                if self._known_by_correction(candidate):
+                    continue
                 before = self.store.look_up(
                     self.entity.name, [candidate.ident], "id, digest, state, key"
                 ).get(candidate.ident)
@@ -260,7 +267,33 @@ class _Extraction:
             candidate.key = "" if candidate.problems else "|".join(parts)
         candidate.ident = ident_of(candidate.key) if candidate.key else self._by_place(candidate)
         candidate.digest = hashlib.blake2b(ascii(row).encode(), digest_size=16, key=self.salt).hexdigest()
+        if self.owner_place is not None and isinstance(row[self.owner_place], int):
+            self._correct(candidate, row[self.owner_place])
         return candidate
+
+    def _correct(self, candidate: _Candidate, owner: int) -> None:
+        """A correction counts as the row it corrects: while the source's own row stays as it is, it is unchanged."""
+        corrects = self.store.correct(owner, self.entity.name, candidate.key)
+        if corrects is None:
+            return
+        candidate.digest, ident = corrects
+        if ident[0] == PLACE:
+            if candidate.key:
+                params = {"key": shown(candidate.key), "other": shown(candidate.key)}
+                candidate.problems.append(Problem("key", "duplicate_key", params))
+            candidate.ident = ident
+
+    def _known_by_correction(self, candidate: _Candidate) -> bool:
+        """Whether this row without a usable key was given one by people, and waits or is loaded under it."""
+        found = None if self.late else self.store.corrected(self.entity.name, candidate.digest)
+        if found is None or self.seen[found[0]] or found[1] not in (STAGED, LOADED):
+            return False
+        self.seen[found[0]] = 1
+        if found[1] == LOADED:
+            self.tally.unchanged += 1
+        else:
+            self.tally.staged += 1
+        return True
 
     def _by_place(self, candidate: _Candidate) -> str:
         return f"{PLACE}{self.run_id if self.late else ''}{candidate.position}"
@@ -364,10 +397,21 @@ class _Extraction:
         db, entity = self.store.db, self.entity.name
         state = REJECTED if candidate.problems else EXCLUDED if candidate.excluded else STAGED
         db.execute(
-            "insert into ledger (id, entity, ident, key, state, run, why) values (?, ?, ?, ?, ?, ?, ?)"
+            "insert into ledger (id, entity, ident, key, state, run, why, digest) values (?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict (id) do update set key = excluded.key, state = excluded.state, run = excluded.run,"
-            " why = excluded.why",
-            (candidate.id, entity, candidate.ident, candidate.key, state, self.run_id, candidate.excluded),
+            " why = excluded.why, digest = coalesce(excluded.digest, digest)",
+            (
+                *(
+                    candidate.id,
+                    entity,
+                    candidate.ident,
+                    candidate.key,
+                    state,
+                    self.run_id,
+                    candidate.excluded,
+                ),
+                candidate.digest if state == REJECTED else None,
+            ),
         )
         db.execute("delete from staged where id = ?", (candidate.id,))
         db.execute("delete from reject where owner = ?", (candidate.id,))
@@ -512,6 +556,12 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     return f"({len(value)} bytes)" if isinstance(value, bytes | bytearray | memoryview) else as_text(value)
+
+
+def _as_written(rows: Iterable[tuple[int, Row, Problem | None]]) -> Iterator[tuple[int, Row, Problem | None]]:
+    """A workbook of rejects made texts neutral; here they become what they were."""
+    for position, row, problem in rows:
+        yield position, tuple(as_written(cell) if isinstance(cell, str) else cell for cell in row), problem
 
 
 def _chunks(

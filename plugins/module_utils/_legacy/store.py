@@ -31,6 +31,8 @@ FORMAT = 1
 STAGED, LOADED, REJECTED, EXCLUDED, GONE = "staged", "loaded", "rejected", "excluded", "gone"
 # A row that can't be told from others by its key is known by its place; no key starts with this character.
 PLACE = "\x01"
+# Column of a workbook of rejects that tells which row of the ledger a correction is for.
+OWNER = "_row"
 LOOKED_UP = 500
 
 _TABLES = f"""
@@ -55,6 +57,12 @@ create index if not exists once_owner on once (id);
 create table if not exists tree (
   id integer primary key, entity text not null, ident text not null, parent text not null);
 create index if not exists tree_parent on tree (entity, parent);
+"""
+
+# A row without a usable key that people gave one: its digest -> the key it goes by.
+_CORRECTED = """
+create table if not exists corrected (
+  entity text not null, digest text not null, ident text not null, primary key (entity, digest)) without rowid
 """
 
 
@@ -90,6 +98,7 @@ class Store:
                     f"{path} was written by another version of this collection (format {version}).",
                     remedy="Use that version, or move the file away to read the source anew.",
                 )
+            db.execute(_CORRECTED)
             if version == 0:
                 db.executescript(f"begin immediate; {_TABLES} pragma user_version = {FORMAT}; commit")
         except (sqlite3.Error, OSError) as exc:
@@ -170,7 +179,9 @@ class Store:
 
     def _settle(self, entity: str, key: str, state: str, run: str, why: str = "") -> None:
         self.db.execute(
-            "update ledger set state = ?, run = ?, why = ? where entity = ? and ident = ?",
+            "update ledger set state = ?, run = ?, why = ?,"
+            " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest)"
+            " where entity = ? and ident = ?",
             (state, run, why, entity, ident_of(key)),
         )
         self._unstage(entity, key)
@@ -242,20 +253,57 @@ class Store:
             )
 
     def rejects(self, entity: str) -> Iterator[Reject]:
-        """Rows set aside, in the source's order; read by pages, so that it may take its time."""
+        """Rows set aside, in the source's order."""
+        for _owner, reject in self.rejects_with_owner(entity):
+            yield reject
+
+    def rejects_with_owner(self, entity: str) -> Iterator[tuple[int, Reject]]:
+        """The same with their numbers in the ledger; read by pages, so that it may take its time."""
         last = (-1, -1)
         while True:
             page = self.db.execute(
-                "select id, key, position, location, row, problems from reject where entity = ?"
+                "select id, owner, key, position, location, row, problems from reject where entity = ?"
                 " and (position, id) > (?, ?) order by position, id limit 1000",
                 (entity, *last),
             ).fetchall()
             if not page:
                 return
-            for _id, key, position, location, row, problems in page:
+            for _id, owner, key, position, location, row, problems in page:
                 found = tuple(Problem(**one) for one in json.loads(problems))
-                yield Reject(entity, key, position, location, json.loads(row), found)
-            last = (page[-1][2], page[-1][0])
+                yield owner, Reject(entity, key, position, location, json.loads(row), found)
+            last = (page[-1][3], page[-1][0])
+
+    def correct(self, owner: int, entity: str, key: str) -> tuple[str, str] | None:
+        """Digest and ident of the row a correction is for; None when there is no such row.
+
+        A row without a usable key gets the one that was typed, unless another row has it.
+        """
+        found = self.db.execute(
+            "select ident, digest from ledger where id = ? and entity = ? and digest is not null",
+            (owner, entity),
+        ).fetchone()
+        if found is None:
+            return None
+        ident, digest = str(found[0]), str(found[1])
+        typed = ident_of(key)
+        taken = self.db.execute(
+            "select 1 from ledger where entity = ? and ident = ?", (entity, typed)
+        ).fetchone()
+        if not key or not ident.startswith(PLACE) or taken:
+            return digest, ident
+        with self.transaction():
+            self.db.execute("update ledger set ident = ?, key = ? where id = ?", (typed, key, owner))
+            self.db.execute("insert or replace into corrected values (?, ?, ?)", (entity, digest, typed))
+        return digest, typed
+
+    def corrected(self, entity: str, digest: str) -> tuple[int, str] | None:
+        """Number and state of the row that people gave a key, by the digest of the row that had none."""
+        found = self.db.execute(
+            "select l.id, l.state from corrected c join ledger l using (entity, ident)"
+            " where c.entity = ? and c.digest = ?",
+            (entity, digest),
+        ).fetchone()
+        return (found[0], found[1]) if found else None
 
     def counts(self, run: str) -> dict[str, Counts]:
         """Where every row of each entity went; what was loaded by an earlier run is unchanged."""

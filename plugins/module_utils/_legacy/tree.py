@@ -62,7 +62,11 @@ def settle_tree(store: Store, entity: Entity, run: str, place: str) -> int:
         row = json.loads(payload)[-1]
         reject = Reject(entity.name, key, position, f"{place} {position}", row, (problem,))
         store.add_reject(reject, run, row_id)
-        db.execute("update ledger set state = ?, run = ? where id = ?", (REJECTED, run, row_id))
+        db.execute(
+            "update ledger set state = ?, run = ?, digest = (select s.digest from staged s where s.id = ledger.id)"
+            " where id = ?",
+            (REJECTED, run, row_id),
+        )
         db.execute("delete from staged where id = ?", (row_id,))
         db.execute("delete from once where id = ?", (row_id,))
     _canonical_parents(store, entity)
