@@ -63,7 +63,6 @@ options:
         description: Key in the source.
         type: str
         required: true
-        no_log: false
       owner:
         description: Who answers for it.
         type: str
