@@ -111,6 +111,41 @@ def build(info: Mapping[str, Any], title: str, declared: int) -> dict[str, Any]:
     )
 
 
+def of_pair(params: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The object of a move between two databases without a go-live around it.
+
+    Args:
+        params: of the module ``validation``.
+        now: as a stamp.
+    """
+    cutover = params["cutover"]
+    proof, drain = cutover.get("proof") or {}, cutover.get("drain") or {}
+    compared = {"kind": proof.get("kind", ""), "position": drain.get("position", "")}
+    if compared["kind"] == "touched":
+        compared["again"] = proof["rows"]
+    elif proof:
+        compared |= {"tables": proof["tables"], "rows": proof["rows"]}
+    return conclude(
+        {
+            "country": "",
+            "title": params["title"],
+            "run_id": "",
+            "mode": "",
+            "withdrawn": False,
+            "compared": {"at": now if proof else "", **compared},
+            "method": "replication",
+            "failure": params["failure"],
+            "sources": [],
+            "tables": [],
+            "differences": params["differences"],
+            "sequences": proof.get("sequences"),
+            "filestore": None,
+            "reconciliation": params["reconciliation"],
+            "declared": params["declared"],
+        }
+    )
+
+
 def _failure(phases: Mapping[str, Any]) -> str:
     """Why the data doesn't hold, where a phase has said so; why something else failed is none of this report's."""
     if phases["sync_data"]["status"] == "failed":
@@ -129,7 +164,7 @@ def conclude(facts: Mapping[str, Any]) -> dict[str, Any]:
     verdicts += [check["verdict"] for check in facts["reconciliation"]]
     verdicts += [facts["filestore"]["verdict"]] if facts["filestore"] else []
     empty = facts["method"] == "none"
-    complete = bool(facts["tables"] or facts["compared"].get("tables") or empty)
+    complete = bool(facts["tables"] or facts["compared"].get("kind") or empty)
     complete = complete and len(facts["reconciliation"]) == facts["declared"]
     if facts["withdrawn"]:
         outcome = "withdrawn"

@@ -221,3 +221,31 @@ def test_a_language_without_catalogue_is_refused() -> None:
 def test_a_zone_the_controller_lacks_is_shown_as_it_is_kept() -> None:
     result = _validation.conclude(facts())
     assert "04:06:22 UTC" in _validation.page(result, ["en"], "Pacific/Nowhere", TEMPLATE)
+
+
+def test_a_move_without_a_go_live() -> None:
+    asked = {
+        "title": "Land",
+        "cutover": {},
+        "differences": [],
+        "failure": "",
+        "reconciliation": [],
+        "declared": 0,
+    }
+    proof = {"kind": "touched", "tables": 3, "rows": 40000, "sequences": 7}
+    done = {"proof": proof, "drain": {"position": "1/7A0B33F8"}}
+
+    def made(**more: Any) -> tuple[dict[str, Any], str]:
+        result = _validation.of_pair({**asked, **more}, "2026-11-22T04:06:22+00:00")
+        return result, _validation.page(result, ["en"], "UTC", TEMPLATE)
+
+    result, html = made(cutover=done)
+    assert result["outcome"] == "valid"
+    assert "Rows compared again: 40,000." in html
+    assert "1/7A0B33F8" in html
+    result, html = made(cutover={"proof": {**proof, "kind": "full"}})
+    assert "Rows in production: 40,000, in 3 tables" in html
+    assert made(cutover=done, declared=1)[0]["outcome"] == "incomplete"
+    assert made(cutover=done, reconciliation=failing(), declared=2)[0]["outcome"] == "invalid"
+    assert made(failure="It differs.")[0]["outcome"] == "invalid"
+    assert made()[0]["outcome"] == "incomplete"
