@@ -258,6 +258,11 @@ def _opened(
             "done": run.done if run and golive else [],
             "plan": plan,
             "undo": run.to_undo if run and not golive else [],
+            "earlier": [
+                {"id": one.id, "mode": one.mode, "outcome": one.outcome.value, "finished": one.finished}
+                for one in runs
+                if one.id != (run.id if run else run_id)
+            ],
             "expected": usual_seconds(runs),
             "window_open_seconds": _window_open_seconds(run, stamp(journal.clock())),
         },

@@ -67,9 +67,8 @@ options:
     type: dict
     default: {}
   signoffs:
-    description: Registered result of M(dfr.golive.signoffs).
+    description: Registered result of M(dfr.golive.signoffs); left out where M(dfr.golive.go_no_go) asks the teams.
     type: raw
-    required: true
   max_skew_seconds:
     description: Most that two clocks may differ.
     type: float

@@ -133,6 +133,11 @@ run:
       type: list
       elements: str
       returned: success
+    earlier:
+      description: Every other run of this country, with C(id), C(mode), C(outcome) and C(finished).
+      type: list
+      elements: dict
+      returned: success
     expected:
       description: Seconds each phase took in earlier runs of this country (median), by name; only those that are known.
       type: dict
