@@ -28,6 +28,8 @@ WAIVER_SCHEMA = "dfr.golive/waiver/1"
 GO, NO_GO = "go", "no-go"
 SKEW = timedelta(minutes=5)
 LIMIT_BYTES = 64 << 10
+FILE_LIMIT_BYTES = 64 << 20
+"""Of one file beside the inventory: a mapping or a workbook of corrections is longer than a manifest."""
 COLLECTION = Path(__file__).resolve().parents[2]
 """Where this collection lies."""
 SHIPPED = ("meta", "playbooks", "plugins", "roles")
@@ -96,7 +98,10 @@ def configuration(folder: Path) -> dict[str, str]:
         GoliveError: one can't be read, or is a link.
     """
     inventory = folder.parent
-    found = {name: _strict.sha256(_strict.read(inventory, name)) for name in _files(inventory, inventory)}
+    found = {
+        name: _strict.sha256(_strict.read(inventory, name, limit=FILE_LIMIT_BYTES))
+        for name in _files(inventory, inventory)
+    }
     for name in SIGNED_HERE:
         found[f"{folder.name}/{name}"] = _strict.sha256(_strict.read(folder, name))
     return found
