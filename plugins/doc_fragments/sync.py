@@ -16,11 +16,12 @@ options:
     required: true
   method:
     description:
-      - How the data moves. V(dump) copies the whole database in parallel;
+      - How the data moves. V(replication) drains a copy that was made before and follows staging, so that the
+        time depends on what changed; V(dump) copies the whole database in parallel;
         V(none) is for a country that starts empty.
     type: str
-    default: dump
-    choices: [dump, none]
+    default: replication
+    choices: [replication, dump, none]
   source:
     description: The frozen staging database. Required unless O(method=none).
     type: dict
@@ -106,6 +107,47 @@ options:
         description: File on the managed host that pins the other host's key.
         type: path
         default: /root/.ssh/dfr_golive_filestore.known_hosts
+  replication:
+    description: How the copy follows staging. Required if O(method=replication).
+    type: dict
+    suboptions:
+      reach:
+        description: How production's database server reaches staging's.
+        type: dict
+        required: true
+        suboptions:
+          host:
+            description: Host name or address as production's server sees it.
+            type: str
+            required: true
+          port:
+            description: TCP port.
+            type: int
+            default: 5432
+          ssl_mode:
+            description: TLS mode, as libpq names them.
+            type: str
+            default: verify-full
+            choices: [disable, prefer, require, verify-ca, verify-full]
+          ca_cert:
+            description: CA bundle on production's database server; the system's store when empty.
+            type: str
+      drain_seconds:
+        description: Limit for applying what is still under way once staging is frozen, in seconds.
+        type: int
+        default: 60
+      lag_bytes:
+        description: Log that the copy may be behind when the data is about to be frozen, in bytes.
+        type: int
+        default: 67108864
+      lag_seconds:
+        description: Seconds that the copy may be behind then.
+        type: int
+        default: 60
+      wal_bytes:
+        description: Log that a server may keep for the copy, in bytes.
+        type: int
+        default: 10737418240
   identity_keys:
     description: Parameters of C(ir_config_parameter) that are production's own and never come from staging.
     type: list

@@ -40,6 +40,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     require,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
+from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale, read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
     Crew,
     client_major,
@@ -48,20 +49,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
     restore,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
-    SIDE_OPTIONS,
-    Locale,
-    Side,
-    Watch,
-    check_identity,
-    read_locale,
-)
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import (
     answering,
     filestore_bytes,
     free_bytes,
     megabytes,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import SIDE_OPTIONS, Side, Watch
 
 if TYPE_CHECKING:
     import psycopg

@@ -23,6 +23,7 @@ since the last time and forgets it, so that what is left for the freeze window i
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,8 @@ def _prove(pair: Pair, *, again: bool) -> dict[str, Any]:
             evidence = _prove_touched(pair, tables, memory, (left, right))
     evidence["waited"] = waited
     memory.evidence["proof"] = evidence
+    if fresh:
+        memory.evidence |= {"full": evidence, "touched_since": []}
     _save(pair, memory, "proven")
     return {"changed": True, **evidence}
 
@@ -162,6 +165,7 @@ def _prove_all(
     algorithm = common_algorithm(*conns)
     names = sorted(tables.source)
     sums = both_sums(pair, tables, names, algorithm, conns, snapshots)
+    memory.evidence["tables"] = {tables.label(n): table_facts(sums[0][n], sums[1][n]) for n in names}
     # Read after both snapshots: whatever differs between them is in here.
     harvest(pair, tables, memory.round)
     verdict = Verdict()
@@ -187,6 +191,12 @@ def _prove_all(
         "settled_by_touched": [tables.label(name) for name in odd if tables.label(name) not in moving],
         "left_for_the_window": moving,
     }
+
+
+def table_facts(source: Sequence[int], target: Sequence[int]) -> list[Any]:
+    """Rows of both sides, then digests of both sides, of one table's sums."""
+    digests = ["".join(f"{value % _digest.WORD:016x}" for value in sums[1:]) for sums in (source, target)]
+    return [source[0], target[0], *digests]
 
 
 def _less_touched(
@@ -227,6 +237,8 @@ def _prove_touched(pair: Pair, tables: Tables, memory: Memory, snapshots: tuple[
     with touched(pair, tables, memory.round, memory.round) as seen:
         verdict.differences = _untouched(tables, verdict.differences, seen)
     verdict.refuse(pair.source.database, pair.target.database)
+    since = memory.evidence.get("touched_since", [])
+    memory.evidence["touched_since"] = sorted({*since, *verdict.compared})
     with connect(pair.target_admin(), autocommit=True) as store:
         store.execute(
             "delete from dfr_golive.touched where pair = %s and round <= %s and key <> '{}'",
@@ -241,14 +253,23 @@ def _prove_touched(pair: Pair, tables: Tables, memory: Memory, snapshots: tuple[
     }
 
 
-def verify(pair: Pair, *, full: bool = False) -> dict[str, Any]:
+def verify(
+    pair: Pair, *, full: bool = False, declared: Callable[[Difference], bool] | None = None
+) -> dict[str, Any]:
     """Prove that the copy equals its frozen source: what was touched since the proof, or everything.
+
+    Args:
+        pair: source and copy.
+        full: compare everything.
+        declared: says of a difference whether it is meant to be; it is returned then, and refuses nothing.
 
     Raises:
         GoliveError: a row differs; keys and columns are named.
     """
     memory = demand(pair, "following" if full else "proven")
     tables = Tables.read(pair)
+
+    meant: list[Difference] = []
 
     def compare() -> Verdict:
         verdict = Verdict()
@@ -259,6 +280,8 @@ def verify(pair: Pair, *, full: bool = False) -> dict[str, Any]:
             harvest(pair, tables, memory.round, advance=False)
             with touched(pair, tables, 0, memory.round) as seen:
                 verdict = compare_touched(pair, tables, seen)
+        meant.extend(item for item in verdict.differences if declared is not None and declared(item))
+        verdict.differences = [item for item in verdict.differences if item not in meant]
         verdict.refuse(pair.source.database, pair.target.database)
         return verdict
 
@@ -268,6 +291,7 @@ def verify(pair: Pair, *, full: bool = False) -> dict[str, Any]:
         sequences = checked.result()
     return {
         "kind": "full" if full else "touched",
+        "declared": [item.sentence() for item in meant],
         "sequences": sequences,
         "tables": len(verdict.compared) + len(verdict.whole),
         "rows": sum(verdict.compared.values()) + sum(verdict.whole.values()),

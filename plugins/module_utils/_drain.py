@@ -23,7 +23,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     Pair,
     demand,
     disable,
-    subscription,
+    enable,
     wait_applied,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
@@ -63,11 +63,7 @@ def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
     definitions = check_definitions(pair, memory)
     with connect(pair.source, autocommit=True) as conn:
         wanted = current_position(conn)
-    with connect(pair.target, autocommit=True) as conn:
-        known = subscription(conn, pair)
-        if known is not None and not known.enabled:
-            sql = require("psycopg.sql", "python3-psycopg")
-            conn.execute(sql.SQL("alter subscription {} enable").format(sql.Identifier(pair.label)))
+    enable(pair)
     waited = wait_applied(pair, wanted, limit_seconds)
     disable(pair)
     sequences = set_sequences(pair)

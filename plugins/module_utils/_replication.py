@@ -324,7 +324,11 @@ def conninfo(pair: Pair) -> str:
             sslmode=pair.reach.ssl_mode,
             application_name=pair.label,
             connect_timeout=pair.source.connect_timeout,
-            **({"sslrootcert": pair.reach.ca_cert} if pair.reach.ca_cert else {}),
+            **(
+                {"sslrootcert": pair.reach.ca_cert or "system"}
+                if pair.reach.ssl_mode.startswith("verify")
+                else {}
+            ),
         )
     )
 
@@ -397,6 +401,15 @@ def subscription(conn: psycopg.Connection[Any], pair: Pair) -> Subscription | No
         (pair.label,),
     ).fetchone()
     return None if row is None else Subscription(*row)
+
+
+def enable(pair: Pair) -> None:
+    """Follow again, if somebody or a drain has stopped it."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    with connect(pair.target, autocommit=True) as conn:
+        known = subscription(conn, pair)
+        if known is not None and not known.enabled:
+            conn.execute(sql.SQL("alter subscription {} enable").format(sql.Identifier(pair.label)))
 
 
 def disable(pair: Pair, limit_seconds: float = 30) -> None:

@@ -40,6 +40,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     require,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
+from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
@@ -56,7 +57,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     subscribe,
     wait_applied,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._sync import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     current_position,
     exporting_slot,

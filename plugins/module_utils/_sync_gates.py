@@ -7,24 +7,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _digest, _filestore
+from ansible_collections.dfr.golive.plugins.module_utils import _digest, _filestore, _sync_replica_gates
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
+from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import client_major
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     Plan,
     Side,
-    check_identity,
     check_source_fence,
     look,
-    read_identity,
-    read_locale,
     refuse_other_run,
 )
 
@@ -61,6 +60,28 @@ def readiness(plan: Plan, *, fenced: bool = True) -> list[Gate]:
             "filestore.staging": lambda: _files(plan),
             "disk.production": lambda: _disk(plan),
         }
+        if plan.method == "replication":
+            questions |= _sync_replica_gates.before_seeding(plan)
+            questions |= _sync_replica_gates.on_the_night(plan, fenced=fenced)
+    return ask_all(questions)
+
+
+def seedable(plan: Plan) -> list[Gate]:
+    """What must be true before a copy is begun, on any day."""
+    return ask_all(
+        {
+            "rights.production": lambda: _rights(plan),
+            "versions.postgresql": lambda: _versions(plan),
+            "locale.postgresql": lambda: _locale(plan),
+            "extensions.postgresql": lambda: _extensions(plan),
+            "tables.staging": lambda: _tables(plan),
+            "disk.production": lambda: _disk(plan),
+            **_sync_replica_gates.before_seeding(plan),
+        }
+    )
+
+
+def ask_all(questions: Mapping[str, Callable[[], Gate]]) -> list[Gate]:
     with ThreadPoolExecutor(max_workers=4) as pool:
         return list(pool.map(lambda item: ask(item[0], answering(item[1])), questions.items()))
 
@@ -123,6 +144,8 @@ def _names(plan: Plan) -> Gate:
     refuse_other_run(plan, world)
     if world.swapped:
         return passed("names.production", f"{plan.production} was swapped earlier in this run")
+    if world.copy and plan.method == "replication":
+        return passed("names.production", f"{plan.incoming} is the copy, {plan.before} is free")
     if plan.incoming in world.databases:
         return passed("names.production", f"a leftover {plan.incoming} of ours will be replaced")
     return passed("names.production", f"{plan.incoming} and {plan.before} are free")
@@ -290,6 +313,9 @@ def _disk(plan: Plan) -> Gate:
                 "select coalesce(sum(file_size), 0)::int8 from public.ir_attachment where store_fname is not null",
             )
         )
+    if plan.method == "replication":
+        with connect(plan.target.maintenance()) as admin:
+            database = 0 if plan.incoming in look(admin, plan).databases else database
     have = filestore_bytes(stores.incoming)
     needed = int(SPACE_FACTOR * (database + max(0, files - have)))
     short = []

@@ -38,6 +38,9 @@ EXAMPLES = r"""
       path: /srv/dfr/odoo/data/filestore
       owner: "100:101"
       host: staging.example.org
+    replication:
+      reach:
+        host: staging-db.example.org
   delegate_to: production
 """
 
@@ -56,16 +59,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+from ansible_collections.dfr.golive.plugins.module_utils._sync import seed_files
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
     SYNC_REQUIRED_IF,
     Plan,
-    seed,
 )
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    return seed(Plan.from_params(module.params), check=module.check_mode)
+    return seed_files(Plan.from_params(module.params), check=module.check_mode)
 
 
 def main() -> None:

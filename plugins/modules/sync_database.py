@@ -12,10 +12,12 @@ module: sync_database
 short_description: Bring staging's database and filestore into production
 version_added: "1.0.0"
 description:
-  - Copies the frozen staging database into C(<production>_incoming) beside production and its files into
+  - Brings the frozen staging database into C(<production>_incoming) beside production and its files into
     C(<production>.incoming), both at the same time, with production fenced meanwhile.
-  - Compares every table by row count and a 128-bit digest computed inside each database, proves every file
-    by its name, gives the copy production's own identity, then swaps the names in one transaction.
+  - With O(method=replication) the copy is there already, see M(dfr.golive.sync_seed); what is still under way is
+    drained, and every row that was touched since the last proof is compared key by key. With O(method=dump) everything
+    is copied, and every table compared by row count and a 128-bit digest computed inside each database.
+  - Proves every file by its name, gives the copy production's own identity, then swaps the names in one transaction.
     Production before it stays as C(<production>_before).
   - A call after a crash at any instant finishes what the earlier one began.
 author:
@@ -41,6 +43,9 @@ EXAMPLES = r"""
       path: /srv/dfr/odoo/data/filestore
       owner: "100:101"
       host: staging.example.org
+    replication:
+      reach:
+        host: staging-db.example.org
   delegate_to: production
 """
 
@@ -57,6 +62,14 @@ tables:
   description: Number of compared tables.
   returned: when data was brought
   type: int
+drain:
+  description: The log position that was reached, what was waited for, seconds.
+  returned: O(method=replication)
+  type: dict
+proof:
+  description: Tables and rows that were compared on both sides.
+  returned: O(method=replication)
+  type: dict
 raised:
   description: Sequences that were lifted above an existing key.
   returned: when data was brought
@@ -86,12 +99,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+from ansible_collections.dfr.golive.plugins.module_utils._sync import rehearse, synchronise
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
     SYNC_REQUIRED_IF,
     Plan,
-    rehearse,
-    synchronise,
 )
 
 

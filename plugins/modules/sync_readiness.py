@@ -43,6 +43,9 @@ EXAMPLES = r"""
       path: /srv/dfr/odoo/data/filestore
       owner: "100:101"
       host: staging.example.org
+    replication:
+      reach:
+        host: staging-db.example.org
   delegate_to: production
 """
 
@@ -71,8 +74,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._sync import SYNC_OPTIONS, SYNC_REQUIRED_IF, Plan
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import readiness
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
+    SYNC_OPTIONS,
+    SYNC_REQUIRED_IF,
+    Plan,
+)
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

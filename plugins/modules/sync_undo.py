@@ -12,8 +12,10 @@ module: sync_undo
 short_description: Take production back to what it was before the sync
 version_added: "1.0.0"
 description:
-  - Swaps the names back, drops the copy, lifts the fence that M(dfr.golive.sync_database) raised. The
-    filestore that came stays as a seed for the next try.
+  - Swaps the names back, lifts the fence that M(dfr.golive.sync_database) raised. The filestore that came stays as a
+    seed for the next try.
+  - A copy that can go on following staging is kept, so that another night needs no new seed; any other is dropped with
+    everything that was made for it on both servers.
   - Safe when the sync never ran or stopped half-way; refuses a swap that another run made.
 author:
   - the dfr.golive contributors (@dfr-golive)
@@ -38,6 +40,9 @@ EXAMPLES = r"""
       path: /srv/dfr/odoo/data/filestore
       owner: "100:101"
       host: staging.example.org
+    replication:
+      reach:
+        host: staging-db.example.org
   delegate_to: production
 """
 
@@ -45,6 +50,10 @@ RETURN = r"""
 restart:
   description: Whether the application has to be restarted to find its own data.
   returned: success
+  type: bool
+copy_kept:
+  description: Whether a copy follows staging again, for another night.
+  returned: when data was brought
   type: bool
 state:
   description: What was found or reached.
@@ -56,12 +65,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+from ansible_collections.dfr.golive.plugins.module_utils._sync import rehearse_undo, undo
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
     SYNC_REQUIRED_IF,
     Plan,
-    rehearse_undo,
-    undo,
 )
 
 

@@ -12,7 +12,9 @@ module: sync_verify
 short_description: Compare production with frozen staging, table by table
 version_added: "1.0.0"
 description:
-  - The second, independent comparison after the swap, over every table, sequence, definition and file.
+  - The second, independent comparison after the swap. With O(method=dump) over every table, sequence, definition and
+    file; with O(method=replication) over every row that was touched on either side since the full comparison before the
+    freeze, every sequence, definition and file.
   - The only differences allowed are the parameters in O(identity_keys), which are listed.
   - A difference fails the task and names the table with rows and digests of both sides.
 author:
@@ -31,6 +33,13 @@ options:
     description: Check only what stays true after users have written.
     type: bool
     default: false
+  settle:
+    description:
+      - When all is well, drop the subscription, the slots and the publications that were made for the copy, and
+        forget it.
+      - A call after a crash in there goes on with that, and returns what was proven before.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -43,6 +52,9 @@ EXAMPLES = r"""
       path: /srv/dfr/odoo/data/filestore
       owner: "100:101"
       host: staging.example.org
+    replication:
+      reach:
+        host: staging-db.example.org
   delegate_to: production
 """
 
@@ -57,22 +69,28 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._sync import (
+from ansible_collections.dfr.golive.plugins.module_utils._sync import verify
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
     SYNC_REQUIRED_IF,
     Plan,
-    verify,
 )
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     plan = Plan.from_params(module.params)
-    return {"changed": False, "evidence": verify(plan, recheck=module.params["recheck"])}
+    settle = module.params["settle"] and not module.check_mode
+    evidence = verify(plan, recheck=module.params["recheck"], settle=settle)
+    return {"changed": bool(evidence.get("settled")), "evidence": evidence}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**SYNC_OPTIONS, "recheck": {"type": "bool", "default": False}},
+        argument_spec={
+            **SYNC_OPTIONS,
+            "recheck": {"type": "bool", "default": False},
+            "settle": {"type": "bool", "default": False},
+        },
         required_if=SYNC_REQUIRED_IF,
         supports_check_mode=True,
     )

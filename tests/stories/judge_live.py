@@ -44,6 +44,20 @@ def test_every_attachment_has_its_file_and_the_file_its_name() -> None:
     assert [name for name in names if digests.get(name) != name.split("/")[1]] == []
 
 
+def test_nothing_is_left_of_the_copy_that_followed() -> None:
+    everything = "select slot_name from pg_replication_slots union all select subname from pg_subscription"
+    assert (
+        outside.psql("staging", "dfr_staging", f"{everything} union all select pubname from pg_publication")
+        == []
+    )
+    assert (
+        outside.psql(
+            "production", "dfr_production", f"{everything} union all select pubname from pg_publication"
+        )
+        == []
+    )
+
+
 def test_legacy_and_staging_refuse_writes() -> None:
     before = {host: len(outside.acknowledged(host)) for host in ("legacy", "staging")}
     time.sleep(4)

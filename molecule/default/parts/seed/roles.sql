@@ -4,8 +4,8 @@
 -- Needs the psql variables database, app_password and operator_password.
 SET log_statement = 'none';
 CREATE ROLE odoo LOGIN PASSWORD :'app_password';
-CREATE ROLE dfr_golive LOGIN CREATEDB CREATEROLE PASSWORD :'operator_password';
+CREATE ROLE dfr_golive LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD :'operator_password';
 GRANT odoo TO dfr_golive WITH ADMIN TRUE, INHERIT TRUE, SET TRUE;
-GRANT pg_read_all_data, pg_signal_backend, pg_monitor TO dfr_golive;
+GRANT pg_read_all_data, pg_signal_backend, pg_monitor, pg_create_subscription TO dfr_golive;
 GRANT CONNECT, CREATE ON DATABASE postgres TO dfr_golive;
 CREATE DATABASE :"database" OWNER odoo;

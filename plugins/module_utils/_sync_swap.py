@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The names: `<production>_incoming` takes production's in one transaction, and gives it back in one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.dfr.golive.plugins.module_utils import _fence_postgres
+from ansible_collections.dfr.golive.plugins.module_utils._errors import (
+    DriftError,
+    GoliveError,
+    one_line,
+    require,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
+    connect,
+    driver,
+    forget,
+    keep,
+    scalar,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import FENCE, KIND, MAKING, Plan, World
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def drop_incoming(admin: psycopg.Connection[Any], plan: Plan, world: World) -> bool:
+    if plan.incoming not in world.databases:
+        return False
+    sql = require("psycopg.sql", "python3-psycopg")
+    admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(plan.incoming)))
+    return True
+
+
+def carry_settings(admin: psycopg.Connection[Any], plan: Plan) -> None:
+    """Production's ``alter database ... set`` belong to production, whichever data it holds."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    rows = admin.execute(
+        "select unnest(s.setconfig), r.rolname from pg_catalog.pg_db_role_setting s"
+        " join pg_catalog.pg_database d on d.oid = s.setdatabase"
+        " left join pg_catalog.pg_roles r on r.oid = s.setrole where d.datname = %s",
+        (plan.production,),
+    ).fetchall()
+    limit = scalar(
+        admin, "select datconnlimit from pg_catalog.pg_database where datname = %s", (plan.production,)
+    )
+    incoming = sql.Identifier(plan.incoming)
+    with admin.transaction():
+        for setting, role in rows:
+            name, _equals, value = str(setting).partition("=")
+            admin.execute("select pg_catalog.set_config(%s, %s, true)", (name, value))
+            whom = sql.SQL("database {}").format(incoming)
+            if role is not None:
+                whom = sql.SQL("role {} in {}").format(sql.Identifier(role), whom)
+            admin.execute(
+                sql.SQL("alter {} set {} from current").format(
+                    whom, sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
+                )
+            )
+        admin.execute(sql.SQL("alter database {} connection limit {}").format(incoming, sql.Literal(limit)))
+
+
+def raise_fence(plan: Plan) -> None:
+    with connect(plan.target.maintenance(), autocommit=True) as admin:
+        _fence_postgres.raise_fence(
+            admin,
+            plan.production,
+            run_id=plan.run_id,
+            app_role=plan.target.app_role,
+            purpose=FENCE,
+            exempt_roles=plan.exempt_roles,
+        )
+
+
+def _end_sessions(admin: psycopg.Connection[Any], *databases: str) -> None:
+    admin.execute(
+        "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity"
+        " where datname = any(%s) and pid <> pg_catalog.pg_backend_pid() and backend_type = 'client backend'",
+        (list(databases),),
+    )
+
+
+def _rename_together(
+    admin: psycopg.Connection[Any],
+    renames: list[tuple[str, str]],
+    also: Callable[[], None],
+    limit_seconds: float = 60,
+) -> None:
+    """Rename databases in one transaction, with ``also`` in it; sessions are ended, and again if one slipped in."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    errors = driver().errors
+    end = time.monotonic() + limit_seconds
+    while True:
+        _end_sessions(admin, *(old for old, _new in renames))
+        try:
+            with admin.transaction():
+                also()
+                for old, new in renames:
+                    admin.execute(
+                        sql.SQL("alter database {} rename to {}").format(
+                            sql.Identifier(old), sql.Identifier(new)
+                        )
+                    )
+        except errors.ObjectInUse as exc:
+            if time.monotonic() >= end:
+                raise GoliveError(
+                    f"After {limit_seconds:g} s somebody is still connected: {one_line(exc)}.",
+                    remedy="Find and end that session, then repeat.",
+                ) from exc
+            time.sleep(0.2)
+        except errors.Error as exc:
+            raise GoliveError(f"Renaming the databases failed, nothing changed: {one_line(exc)}.") from exc
+        else:
+            return
+
+
+def swap(admin: psycopg.Connection[Any], plan: Plan, state: dict[str, Any]) -> None:
+    """Incoming takes production's name, and the kept row says so, in one transaction."""
+
+    def also() -> None:
+        kept = keep(admin, KIND, plan.production, plan.run_id, state)
+        if kept.get("run_id") != plan.run_id:
+            raise GoliveError(f"Production was swapped by another run ({kept.get('run_id')}) meanwhile.")
+        _open_like_production(admin, plan)
+        forget(admin, MAKING, plan.production)
+
+    _rename_together(admin, [(plan.production, plan.before), (plan.incoming, plan.production)], also)
+
+
+def _open_like_production(admin: psycopg.Connection[Any], plan: Plan) -> None:
+    """Who may connect to production may connect to what takes its name (the application's role stays barred)."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    fence, _run = _fence_postgres.read_fence(admin, plan.production, purpose=FENCE)
+    if fence is None:
+        raise DriftError(
+            "The fence around production is gone in the middle of the sync.", remedy="Roll back."
+        )
+    rows = admin.execute(
+        "select case when a.grantee <> 0 then pg_catalog.pg_get_userbyid(a.grantee) end, a.privilege_type,"
+        " a.is_grantable from pg_catalog.pg_database d,"
+        " aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a"
+        " where d.datname = %s and a.privilege_type <> 'CONNECT' and a.grantee <> d.datdba",
+        (plan.production,),
+    ).fetchall()
+    grants = [(grantee, str(privilege), bool(grantable)) for grantee, privilege, grantable in rows]
+    grants += [(c.grantee, "CONNECT", c.grantable) for c in fence.connects if c.grantee != fence.owner]
+    incoming = sql.Identifier(plan.incoming)
+    for grantee, privilege, grantable in grants:
+        admin.execute(
+            sql.SQL("grant {} on database {} to {}{}").format(
+                sql.SQL(privilege),
+                incoming,
+                sql.SQL("public") if grantee is None else sql.Identifier(grantee),
+                sql.SQL(" with grant option" if grantable and grantee is not None else ""),
+            )
+        )
+    comment = scalar(
+        admin,
+        "select pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database where datname = %s",
+        (plan.production,),
+    )
+    admin.execute(sql.SQL("comment on database {} is {}").format(incoming, sql.Literal(comment)))
+
+
+def swap_back(admin: psycopg.Connection[Any], plan: Plan, world: World) -> None:
+    """Production's own data takes its name again; what was brought is ``<production>_incoming`` once more."""
+
+    def also() -> None:
+        # Ours again, so that a crash right after this leaves a copy that we know we may drop.
+        if not world.copy:
+            keep(admin, MAKING, plan.production, plan.run_id, {"database": plan.incoming})
+        forget(admin, KIND, plan.production)
+
+    _rename_together(admin, [(plan.production, plan.incoming), (plan.before, plan.production)], also)
