@@ -511,7 +511,15 @@ class _Extraction:
     # --- what transformations ask for -----------------------------------------------------------------------
 
     def lookup(self, table: str, key: str, value: str) -> dict[str, Any]:
-        return self.source.lookup(table, key, value)
+        """Another table of the source; late arrivals come without it and use what the last reading saw."""
+        name = f"lookup {table} {key} {value}"
+        if self.late and table not in self.source.tables():
+            remembered: dict[str, Any] | None = self.store.noted(name)
+            if remembered is not None:
+                return remembered
+        found = {one: _plain(said) for one, said in self.source.lookup(table, key, value).items()}
+        self.store.note(name, found)
+        return found
 
     def attach(self, name: str, content: bytes | str) -> Attachment:
         """A file of a record: its bytes are kept beside the store until they are loaded."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, Mapping, Watermark
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.reasons import in_words
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Reject
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import OWNER, Store
@@ -111,25 +110,3 @@ def neutral(text: str) -> str:
 def as_written(text: str) -> str:
     """What a text was before it was made neutral."""
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
-
-
-def corrected(mapping: Mapping, path: Path) -> Mapping:
-    """The mapping of a corrected workbook of rejects: the same, but for where the rows come from."""
-    openpyxl = require("openpyxl", "python3-openpyxl")
-    try:
-        book = openpyxl.load_workbook(path, read_only=True)
-        sheets = book.sheetnames
-        book.close()
-    except (OSError, KeyError, ValueError, TypeError) as exc:
-        raise GoliveError(f"{path} is not a workbook: {one_line(exc)}.", remedy="Save it as XLSX.") from exc
-    entities = {
-        name: replace(entity, origin=name[:31], header=1, merged="blank", watermark=Watermark())
-        for name, entity in mapping.entities.items()
-        if name[:31] in sheets
-    }
-    if not entities:
-        raise GoliveError(
-            f"{path} has no sheet of {mapping.name}; it has {', '.join(sheets)}.",
-            remedy="Give the workbook of rejects that was exported from this source.",
-        )
-    return replace(mapping, kind="xlsx", path=str(path), entities=entities)

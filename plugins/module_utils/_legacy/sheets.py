@@ -20,6 +20,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.sources import 
     file_digest,
     unique_names,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import OWNER
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.values import as_text, folded
 
 
@@ -62,7 +63,11 @@ class SheetSource:
         return None
 
     def stream(self, entity: Entity, _since: Any) -> Stream:
-        return self._stream(entity.origin, entity.header, entity)
+        # A workbook of late arrivals or corrected rejects may call its sheets as the mapping calls the entities.
+        names = (entity.origin, Path(entity.origin).stem, entity.name, entity.name[:31])
+        there = {folded(name) for name in self._names}
+        title = next((name for name in names if folded(name) in there), entity.origin)
+        return self._stream(title, entity.header, entity)
 
     def lookup(self, table: str, key: str, value: str) -> dict[str, Any]:
         stream = self._stream(table, 1, None)
@@ -86,11 +91,12 @@ class SheetSource:
 
     def _header(self, sheet: Sheet, wanted: int, name: str) -> list[str]:
         for number, row in sheet.rows:
-            if number >= wanted:
+            rejects = bool(row) and row[-1] == OWNER
+            if number >= wanted or rejects:
                 cells = [as_text(cell) for cell in row]
                 while cells and not cells[-1].strip():
                     cells.pop()
-                if not cells or number > wanted:
+                if not cells or (number > wanted and not rejects):
                     break
                 if len(cells) > self._mapping.limits.max_columns:
                     raise GoliveError(

@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.rejects import (
     as_written,
-    corrected,
     export,
     neutral,
 )
@@ -37,6 +37,10 @@ def world(tmp_path: Path) -> tuple[Any, Store, Path]:
     read(mapping, store)
     load_all(store, mapping)
     return mapping, store, tmp_path / "rejects.xlsx"
+
+
+def corrected(mapping: Mapping, path: Path) -> Mapping:
+    return replace(mapping, kind="xlsx", path=str(path))
 
 
 def cells(path: Path) -> list[dict[str, Any]]:
@@ -128,8 +132,19 @@ def test_a_changed_source_row_is_judged_anew(world: tuple[Any, Store, Path]) -> 
     assert read(mapping, store, "r3")["farmers"].rejected == 5
 
 
-def test_a_workbook_of_something_else_is_refused(world: tuple[Any, Store, Path]) -> None:
-    mapping, _store, path = world
-    openpyxl.Workbook().save(path)
-    with pytest.raises(GoliveError, match="no sheet of s"):
-        corrected(mapping, path)
+def test_late_rows_are_looked_up_in_what_the_source_had(tmp_path: Path) -> None:
+    (tmp_path / "farmers.csv").write_text("id,name,vid\n1,Ana,7\n")
+    (tmp_path / "villages.csv").write_text("vid,vname\n7,Vaini\n8,Kolonga\n")
+    village = {"from": "vid", "steps": [{"lookup": {"in": "villages.csv", "key": "vid", "value": "vname"}}]}
+    entities = {"farmers": entity("farmers.csv", {"name": {"from": "name"}, "village": village})}
+    store = Store.open(tmp_path / "store")
+    read(mapping_of("csv", tmp_path, entities), store)
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "farmers.csv").write_text("id,name,vid\n2,Mele,8\n3,Lupe,9\n")
+    read(mapping_of("csv", tmp_path / "late", entities), store, "r2", late=True)
+    assert fates(store) == {
+        "1": {"name": "Ana", "village": "Vaini"},
+        "2": {"name": "Mele", "village": "Kolonga"},
+        "3": ["not_found"],
+    }
+    assert store.counts("r2")["farmers"].source == 3
