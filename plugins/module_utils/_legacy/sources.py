@@ -7,26 +7,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import DATABASES, Entity, Mapping
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Problem
 
 Row = tuple[Any, ...]
-# Imported when needed: each needs a library of its own.
-READERS = {
-    "csv": "read_csv",
-    "xlsx": "read_xlsx",
-    "ods": "read_ods",
-    "kobo": "read_kobo",
-    "sqlite": "read_sql",
-    **dict.fromkeys(DATABASES, "read_sql"),
-}
 
 
 @dataclass
@@ -78,10 +68,22 @@ def open_source(mapping: Mapping, login: dict[str, Any] | None = None) -> Source
     Raises:
         GoliveError: it can't be opened, or is of a form that is refused.
     """
-    package = __name__.rpartition(".")[0]
-    reader = importlib.import_module(f"{package}.{READERS[mapping.kind]}")
-    source: Source = reader.open_source(mapping, login or {})
-    return source
+    # Here and not above, for they need this module; by name, for Ansible sends along what it sees imported.
+    from ansible_collections.dfr.golive.plugins.module_utils._legacy import (
+        read_csv,
+        read_kobo,
+        read_ods,
+        read_sql,
+        read_xlsx,
+    )
+
+    readers: dict[str, Callable[[Mapping, dict[str, Any]], Source]] = {
+        "csv": read_csv.open_source,
+        "xlsx": read_xlsx.open_source,
+        "ods": read_ods.open_source,
+        "kobo": read_kobo.open_source,
+    }
+    return readers.get(mapping.kind, read_sql.open_source)(mapping, login or {})
 
 
 def file_digest(path: Path) -> str:
