@@ -69,6 +69,10 @@ majors: setup ## a sync between major versions of PostgreSQL, 13 to 18; their im
 test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh
 
+.PHONY: chaos
+chaos: setup ## the fault campaign on the running lab, as artifacts/chaos.json; SAMPLE=40 SEED=7 CASES='regex'
+	python tests/chaos/run.py --sample "$(or $(SAMPLE),0)" --seed "$(or $(SEED),0)" --cases "$(CASES)"
+
 .PHONY: bench
 bench: setup ## the measurements, as artifacts/bench.json
 	BENCH="$(BENCH)" SIZES="$(SIZES)" PYTHONPATH=tests/integration python tests/bench/run.py

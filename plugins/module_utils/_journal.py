@@ -26,7 +26,7 @@ import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,8 @@ class Holder:
         run_id, intent: what the holder is doing.
         owner: the process on the controller.
         since, heartbeat: stamps; the heartbeat moves with each record.
+        limit_seconds: how long it may be silent between two records, unless a phase has a limit of its own.
+        renew_before: stamp; who hasn't journalled anything by then counts as gone.
     """
 
     session: str
@@ -185,6 +187,8 @@ class Holder:
     owner: Owner
     since: str
     heartbeat: str
+    limit_seconds: int
+    renew_before: str
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -198,7 +202,18 @@ class Holder:
             owner=Owner.from_dict(raw["owner"]),
             since=str(raw["since"]),
             heartbeat=str(raw["heartbeat"]),
+            limit_seconds=int(raw["limit_seconds"]),
+            renew_before=str(raw["renew_before"]),
         )
+
+    def renewed(self, now: str, limit_seconds: int = 0) -> Holder:
+        """The same with a sign of life, good for the limit from now on."""
+        limit = timedelta(seconds=limit_seconds or self.limit_seconds)
+        return replace(self, heartbeat=now, renew_before=stamp(moment(now) + limit))
+
+    def stale(self, now: datetime) -> bool:
+        """The time it had for its next sign of life is over."""
+        return now > moment(self.renew_before)
 
     def silent_seconds(self, now: datetime) -> float:
         """Seconds since the last sign of life; a heartbeat in the future counts as one of now."""
@@ -376,10 +391,11 @@ class Writer:
             )
         raise LockLostError(f"This session no longer holds the lock of {country}.", remedy=remedy)
 
-    def take(self, run_id: str, intent: str, owner: Owner) -> Holder:
+    def take(self, run_id: str, intent: str, owner: Owner, limit_seconds: int) -> Holder:
         """Take the lock, whoever held it: the caller has decided that it may."""
         now = self.now()
-        holder = Holder(secrets.token_hex(16), run_id, intent, owner, since=now, heartbeat=now)
+        session = secrets.token_hex(16)
+        holder = Holder(session, run_id, intent, owner, now, now, limit_seconds, now).renewed(now)
         self._write_lock(holder)
         return holder
 
@@ -392,8 +408,14 @@ class Writer:
             _sync_folder(path.parent)
         self.holder = None
 
-    def append(self, session: str, event: str, phase: str = "", **details: Any) -> Record:
+    def append(
+        self, session: str, event: str, phase: str = "", *, limit_seconds: int = 0, **details: Any
+    ) -> Record:
         """Append one record, and come back when it is on the disk.
+
+        Args:
+            session, event, phase, details: what it says.
+            limit_seconds: how long the next one may take; 0 for the session's own limit.
 
         Raises:
             LockLostError: the session doesn't hold the lock.
@@ -421,7 +443,7 @@ class Writer:
             _write_atomically(
                 self._journal.head_path, canonical({"seq": record["seq"], "hash": record["hash"]})
             )
-        self._write_lock(replace(holder, heartbeat=record["time"]))
+        self._write_lock(holder.renewed(record["time"], limit_seconds))
         return record
 
     def unreported_torn(self) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ class Request:
         intent: golive or rollback.
         until: phase to stop after; empty for all.
         takeover: reason for taking the lock from whoever holds it; empty for not doing so.
-        limit_seconds: a lock whose holder gave no sign of life for so long may be taken.
+        limit_seconds: how long the session may be silent between two records before its lock may be taken.
         owner: the asking process on the controller.
         gone_session: the session whose process the controller has proven to be gone; empty for none.
         dry: check mode; nothing is taken and nothing is written.
@@ -154,7 +154,7 @@ def open_run(journal: Journal, request: Request) -> dict[str, Any]:
         if decision.kind in ("live", "nothing"):
             return _opened(journal, runs, decision, request, "", "", changed=False)
         run_id = decision.run.id if decision.run else _new_id(journal, runs)
-        taken = writer.take(run_id, request.intent, request.owner)
+        taken = writer.take(run_id, request.intent, request.owner, request.limit_seconds)
         notes = _journal_opening(writer, taken, before, why, request, decision)
     return _opened(journal, runs, decision, request, run_id, taken.session, changed=True, notes=notes)
 
@@ -204,9 +204,10 @@ def _why_taken(journal: Journal, holder: Holder | None, request: Request) -> str
         return "it was held by this very process"
     if request.gone_session and request.gone_session == holder.session:
         return "its process is gone"
-    silent = holder.silent_seconds(journal.clock())
-    if silent > request.limit_seconds:
-        return f"no sign of life for {silent:.0f} s, the limit is {request.limit_seconds} s"
+    now = journal.clock()
+    silent = holder.silent_seconds(now)
+    if holder.stale(now):
+        return f"no sign of life for {silent:.0f} s, it was due before {holder.renew_before}"
     if request.takeover.strip():
         return f"by decision: {one_line(request.takeover)}"
     raise LockHeldError(
@@ -214,7 +215,7 @@ def _why_taken(journal: Journal, holder: Holder | None, request: Request) -> str
         f" since {holder.since}, last sign of life {silent:.0f} s ago.",
         remedy=(
             "Wait for it to end; or, if you know that it is dead, take over with"
-            f" -e golive_takeover='<reason>'; without a sign of life for {request.limit_seconds} s"
+            f" -e golive_takeover='<reason>'; without a sign of life before {holder.renew_before}"
             " the lock can be taken anyway."
         ),
         holder=holder,
@@ -304,8 +305,17 @@ def _where_it_stopped(run: RunState) -> str:
     return f"at {at.name}; {done}"
 
 
-def begin(writer: Writer, session: str, phase: str, raw_gates: list[Any], out_of_order: str = "") -> Record:
+def begin(
+    writer: Writer,
+    session: str,
+    phase: str,
+    raw_gates: list[Any],
+    out_of_order: str = "",
+    limit_seconds: int = 0,
+) -> Record:
     """Journal the gates of a phase and the intention to change things.
+
+    The lock is good for the phase's own limit from now on; while a phase is at work nobody else may think it dead.
 
     Raises:
         GoliveError: a gate isn't open, none was asked, or an earlier phase isn't done.
@@ -317,7 +327,7 @@ def begin(writer: Writer, session: str, phase: str, raw_gates: list[Any], out_of
         writer.append(session, "refused", phase, gates=gates, reason=shortened(brief))
         raise refusal
     details = {"out_of_order": out_of_order} if out_of_order else {}
-    return writer.append(session, "begin", phase, gates=gates, **details)
+    return writer.append(session, "begin", phase, limit_seconds=limit_seconds, gates=gates, **details)
 
 
 def check_begin(
@@ -360,7 +370,7 @@ def check_begin(
     return None
 
 
-def begin_undo(writer: Writer, session: str, phase: str) -> Record:
+def begin_undo(writer: Writer, session: str, phase: str, limit_seconds: int = 0) -> Record:
     """Journal that a phase is about to be undone.
 
     Raises:
@@ -374,7 +384,7 @@ def begin_undo(writer: Writer, session: str, phase: str) -> Record:
             f"{phase} can't be undone yet: {', '.join(first)} came later and has to be undone first.",
             remedy=f"Run {ROLLBACK_PLAYBOOK} without --tags and --skip-tags.",
         )
-    return writer.append(session, "undo_begin", phase)
+    return writer.append(session, "undo_begin", phase, limit_seconds=limit_seconds)
 
 
 def end_of(writer: Writer, session: str) -> Record:
@@ -427,9 +437,11 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
             )
         report_torn(writer, session)
         if event == "begin":
-            record = begin(writer, session, asked["phase"], asked["gates"], asked["out_of_order"])
+            record = begin(
+                writer, session, asked["phase"], asked["gates"], asked["out_of_order"], asked["limit_seconds"]
+            )
         elif event == "undo_begin":
-            record = begin_undo(writer, session, asked["phase"])
+            record = begin_undo(writer, session, asked["phase"], asked["limit_seconds"])
         elif event == "close":
             record = end_of(writer, session)
             outcome = str(record["outcome"])

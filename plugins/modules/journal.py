@@ -77,6 +77,12 @@ options:
     description: For V(fail), that a phase done before was found changed; the phase itself stays done.
     type: bool
     default: false
+  limit_seconds:
+    description:
+      - For V(begin) and V(undo_begin), how long the phase may take at most before its lock counts as abandoned.
+      - 0 for the limit that the run was opened with.
+    type: int
+    default: 0
   out_of_order:
     description: For V(begin), why the phase may begin although an earlier one isn't done; journalled.
     type: str
@@ -179,6 +185,7 @@ def main() -> None:
             "reason": {"type": "str", "default": ""},
             "task": {"type": "str", "default": ""},
             "recheck": {"type": "bool", "default": False},
+            "limit_seconds": {"type": "int", "default": 0},
             "out_of_order": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

@@ -14,9 +14,9 @@ description:
   - Reads and proves the journal of a country on the state host, takes the lock of its one live cutover and
     says where it stands.
   - A country that is live already is left alone; no lock is taken and nothing is journalled.
-  - A lock is taken over at once when its holder ran on this controller and its process is gone, when its
-    holder gave no sign of life for O(lock_limit_seconds), or for the reason in O(takeover). Each is
-    journalled. Otherwise the holder is named and the task fails.
+  - A lock is taken over at once when its holder ran on this controller and its process is gone, when the time
+    it says it is good for is over without a sign of life, or for the reason in O(takeover). Each is journalled.
+    Otherwise the holder is named and the task fails.
   - A half-written last line is set aside and journalled; any other damage of the journal fails the task.
 attributes:
   check_mode:
@@ -57,7 +57,9 @@ options:
     type: str
     default: ''
   lock_limit_seconds:
-    description: A lock whose holder gave no sign of life for so many seconds may be taken.
+    description:
+      - Each record makes the lock that is taken now good for so many seconds, the begin of a phase for that
+        phase's own limit. Whoever comes later may take it when that is over.
     type: int
     default: 900
   wait_seconds:

@@ -34,7 +34,7 @@ class FakeProcesses(Processes):
 
 
 def held(owner: Owner) -> dict[str, Any]:
-    holder = Holder("the-session", "demo-1", "golive", owner, STAMP, STAMP)
+    holder = Holder("the-session", "demo-1", "golive", owner, STAMP, STAMP, 900, STAMP)
     return {"failed": True, "msg": "held", "holder": holder.as_dict()}
 
 

@@ -50,7 +50,7 @@ def journal(tmp_path: Path, clock: Clock) -> Journal:
 def write(journal: Journal, count: int) -> str:
     """That many records, by one session; the session."""
     with journal.writing() as writer:
-        session = writer.take("demo-1", "golive", OWNER).session
+        session = writer.take("demo-1", "golive", OWNER, 900).session
         for number in range(count):
             writer.append(session, "note", reason=f"number {number}")
     return session
@@ -194,7 +194,7 @@ def test_a_lost_lock(journal: Journal) -> None:
     first = write(journal, 1)
     other = Owner(user="ana", host="desk", pid=9)
     with journal.writing() as writer:
-        second = writer.take("demo-1", "golive", other).session
+        second = writer.take("demo-1", "golive", other, 900).session
         writer.append(second, "open", owner=other.as_dict())
     with journal.writing() as writer, pytest.raises(LockLostError, match="taken over by ana@desk"):
         writer.append(first, "note")
@@ -354,5 +354,9 @@ def test_owners() -> None:
 
 
 def test_a_heartbeat_from_the_future(clock: Clock) -> None:
-    holder = Holder("s", "r", "golive", OWNER, "2026-11-22T00:00:00.000000Z", "2030-01-01T00:00:00.000000Z")
+    since = "2026-11-22T00:00:00.000000Z"
+    holder = Holder("s", "r", "golive", OWNER, since, since, 900, since).renewed(
+        "2030-01-01T00:00:00.000000Z"
+    )
     assert holder.silent_seconds(clock()) == 0
+    assert not holder.stale(clock())

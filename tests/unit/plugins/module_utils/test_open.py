@@ -61,6 +61,7 @@ class Night:
             "task": "",
             "recheck": False,
             "out_of_order": "",
+            "limit_seconds": 0,
             **more,
         }
         return _open.journal_event(self.journal, asked)
@@ -219,9 +220,22 @@ def test_a_lock_that_is_held(night: Night, request_: Request) -> None:
     night.event("finish", "preflight")
 
 
+def test_a_phase_at_work_keeps_the_lock_for_its_own_limit(night: Night) -> None:
+    night.open()
+    night.through("freeze_legacy")
+    night.event("begin", "sync_data", limit_seconds=7200)
+    night.now += timedelta(seconds=7000)
+    with pytest.raises(LockHeldError, match=r"last sign of life 70\d\d s ago"):
+        night.open(replace(GOLIVE, owner=OTHER, limit_seconds=1))
+    night.event("finish", "sync_data")
+    night.now += timedelta(seconds=901)
+    assert "it was due before" in night.open(replace(GOLIVE, owner=OTHER))["summary"]
+
+
 def test_a_race_has_one_winner(tmp_path: Path) -> None:
     won: list[str] = []
     lost: list[str] = []
+    told: list[str] = []
 
     def contend(number: int) -> None:
         owner = replace(ME, pid=number, started=str(number))
@@ -231,6 +245,7 @@ def test_a_race_has_one_winner(tmp_path: Path) -> None:
             )
         except LockHeldError as exc:
             lost.append(exc.holder.session)
+            told.append(exc.sentence)
 
     threads = [threading.Thread(target=contend, args=(number,)) for number in range(1, 9)]
     for thread in threads:
@@ -240,6 +255,7 @@ def test_a_race_has_one_winner(tmp_path: Path) -> None:
     assert len(won) == 1
     assert set(lost) == set(won)
     assert len(lost) == 7
+    assert all("is being worked on by ops@laptop (process" in text and "since 20" in text for text in told)
 
 
 @pytest.mark.parametrize("last", NAMES[:7])

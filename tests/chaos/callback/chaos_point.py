@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Counts the task boundaries of a playbook run, and lets a fault happen at one of them; for the campaign alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: chaos_point
+type: aggregate
+short_description: Count task boundaries and plant a fault at one of them
+description:
+  - E(CHAOS_LOG) names the file that gets one line per boundary, E(CHAOS_AT) is the number of the one where something
+    happens, E(CHAOS_DO) is C(kill) or a command as a JSON list, E(CHAOS_DELAY) is how many seconds into the task.
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """One boundary before each task, handlers included."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "chaos_point"
+
+    def __init__(self, display: Any = None, options: Any = None) -> None:
+        super().__init__(display=display, options=options)
+        self.count = 0
+        self.play = ""
+        self.log = Path(os.environ["CHAOS_LOG"])
+        self.at = int(os.environ.get("CHAOS_AT", "0"))
+        self.do = os.environ.get("CHAOS_DO", "")
+        self.delay = float(os.environ.get("CHAOS_DELAY", "0"))
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self.play = play.get_name().strip()
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._boundary(task.get_name().strip())
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._boundary(task.get_name().strip())
+
+    def _boundary(self, task: str) -> None:
+        self.count += 1
+        with self.log.open("a", encoding="utf-8") as log:
+            line = {"number": self.count, "time": round(time.time(), 2), "play": self.play, "task": task}
+            log.write(json.dumps(line) + "\n")
+        if self.count != self.at:
+            return
+        if self.delay:
+            threading.Timer(self.delay, self._happen).start()
+        else:
+            self._happen()
+
+    def _happen(self) -> None:
+        if self.do == "kill":
+            # The whole group, as when a controller's container ends: workers and their ssh go too.
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        subprocess.run(json.loads(self.do), check=True, timeout=120, stdout=subprocess.DEVNULL)
