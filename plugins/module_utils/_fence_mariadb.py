@@ -214,19 +214,20 @@ def raise_fence(
 
 
 def lift_fence(
-    conn: Any, database: str, *, purpose: str = DEFAULT_PURPOSE, rehearse: bool = False
+    conn: Any, database: str, *, purpose: str = DEFAULT_PURPOSE, rehearse: bool = False, only_run: str = ""
 ) -> Outcome:
     """Give everyone back exactly what the fence took, and forget it. Nothing to do when there is no fence.
+
+    With ``only_run`` the fence of any other run is left alone.
 
     Raises:
         GoliveError: something didn't come back; what was kept stays, so that it can be repeated.
     """
     with _explained(f"The fence around {database} can't be lifted"):
         _one_at_a_time(conn)
-        state, _run = recall(conn, kind_of(purpose), database)
-        if state is None:
+        kept, run_id = read_fence(conn, database, purpose=purpose)
+        if kept is None or (only_run and run_id != only_run):
             return Outcome(False, {}, {}, {"fence": "not up"})
-        kept = Before.from_state(state)
         evidence: dict[str, Any] = {"fence": "lifted", "accounts": kept.evidence.get("accounts", [])}
         if rehearse:
             return Outcome(True, _picture(None), _picture(kept), evidence)

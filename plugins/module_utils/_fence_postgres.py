@@ -28,7 +28,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     forget,
     keep,
-    recall,
     scalar,
 )
 
@@ -189,6 +188,7 @@ def lift_fence(
     *,
     purpose: str = DEFAULT_PURPOSE,
     rehearse: bool = False,
+    only_run: str = "",
 ) -> Outcome:
     """Give everyone back exactly what the fence took, and forget it. Nothing to do when there is no fence.
 
@@ -197,6 +197,7 @@ def lift_fence(
         database: the name the fence was raised under.
         purpose: the purpose it was raised for.
         rehearse: inside a transaction that is rolled back.
+        only_run: leave the fence of any other run alone.
 
     Raises:
         GoliveError: the privileges could not be brought back; nothing changed.
@@ -207,10 +208,9 @@ def lift_fence(
         conn.transaction(force_rollback=rehearse),
     ):
         _one_at_a_time(conn)
-        state = recall(conn, kind_of(purpose), database)
-        if state is None:
+        kept, run_id = read_fence(conn, database, purpose=purpose)
+        if kept is None or (only_run and run_id != only_run):
             return Outcome(False, {}, {}, {"fence": "not up"})
-        kept = Before.from_state(state)
         before = _picture(conn, kept)
         missing = _restore(conn, kept)
         after = _picture(conn, kept)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _fence_mariadb,
     _fence_postgres,
+    _lease,
     _mariadb,
     _postgres,
 )
@@ -119,6 +120,12 @@ class Source(Protocol):
     def up(self) -> bool:
         """Whether this run's fence was raised, even half."""
 
+    def renew(self, seconds: int) -> float:
+        """A sign of life for the lease of this run's fence; when the next one is due, 0 for never."""
+
+    def end_lease(self) -> None:
+        """The fence stays from now on, whatever becomes of the run."""
+
     def write(self) -> Canary:
         """Try a write as the application."""
 
@@ -141,6 +148,19 @@ class MariadbSource:
                 conn, self._login.database, purpose=self._params["purpose"]
             )
         return kept is not None and run_id == self._params["run_id"]
+
+    def renew(self, seconds: int) -> float:
+        if not seconds:
+            return 0.0
+        with self._open() as conn:
+            return _lease.renew(self._lease(conn), self._params["run_id"], seconds)
+
+    def end_lease(self) -> None:
+        with self._open() as conn:
+            _lease.end(self._lease(conn), self._params["run_id"])
+
+    def _lease(self, conn: Any) -> _lease.Store:
+        return _lease.MariadbStore(conn, self._login.database, self._params["purpose"])
 
     def problems(self) -> list[GoliveError]:
         with self._open() as conn:
@@ -200,6 +220,19 @@ class PostgresSource:
                 conn, self._login.database, purpose=self._params["purpose"]
             )
         return kept is not None and run_id == self._params["run_id"]
+
+    def renew(self, seconds: int) -> float:
+        if not seconds:
+            return 0.0
+        with self._open() as conn:
+            return _lease.renew(self._lease(conn), self._params["run_id"], seconds)
+
+    def end_lease(self) -> None:
+        with self._open() as conn:
+            _lease.end(self._lease(conn), self._params["run_id"])
+
+    def _lease(self, conn: Any) -> _lease.Store:
+        return _lease.PostgresStore(conn, self._login.database, self._params["purpose"])
 
     def problems(self) -> list[GoliveError]:
         return []

@@ -22,6 +22,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,12 +48,14 @@ EVENTS = frozenset(
         "undo_finish",
         "undo_fail",
         "note",
+        "decision",
         "stop",
         "close",
     }
 )
 GENESIS = "0" * 64
 MUTEX_LIMIT_SECONDS = 20.0
+TELL_SECONDS = 60
 _COUNTRY = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 _PATH_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}\Z")
 _HASH_TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
@@ -506,6 +509,17 @@ class Journal:
             if reading.torn:
                 self._set_aside(reading.torn)
             yield Writer(self, reading.records, holder)
+
+    def tell(self, run_id: str, event: str, **details: Any) -> Record | None:
+        """Append one record of somebody who works on nothing, such as the watch; None while a session is at work."""
+        with self.writing() as writer:
+            if writer.holder is not None:
+                return None
+            me = Owner(user="watch", host=socket.gethostname())
+            session = writer.take(run_id, "watch", me, TELL_SECONDS).session
+            record = writer.append(session, event, **details)
+            writer.release(session)
+        return record
 
     def write_line(self, line: str) -> None:
         """One line at the end of the file, on the disk when this returns; for `Writer` alone."""

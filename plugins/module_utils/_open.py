@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases
+from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases, _triggers
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._journal import (
     Holder,
@@ -429,6 +429,7 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
     if asked["phase"] or event not in ("note", "close", "lost"):
         _phases.phase_named(asked["phase"], "phase")
     outcome = ""
+    decision: dict[str, Any] = {}
     with journal.writing() as writer:
         holder = writer.prove(session)
         if holder.run_id != asked["run_id"]:
@@ -449,6 +450,8 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
             record = lose(writer, session, asked["reason"])
         else:
             record = writer.append(session, event, asked["phase"], **_details(journal, holder, asked))
+            if event == "fail":
+                decision = decide_failure(writer, session, asked)
             if event in ("fail", "undo_fail"):
                 record = stop(writer, session)
         return {
@@ -459,7 +462,32 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
             "head": record["hash"],
             "seconds": _seconds(writer.records, holder.run_id, asked) if event == "finish" else 0.0,
             "outcome": outcome,
+            "decision": decision,
         }
+
+
+def decide_failure(writer: Writer, session: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the country's triggers make of a failure, journalled with what it was based on; empty when they are silent.
+
+    Something found changed on the way (a recheck) isn't a phase's failure: people look.
+    """
+    holder = writer.prove(session)
+    if asked["recheck"] or holder.intent != "golive":
+        return {}
+    run = next(run for run in compute(writer.records, session) if run.id == holder.run_id)
+    phase = run.phase(asked["phase"])
+    begun = [r["time"] for r in writer.records if r["run_id"] == run.id and r["phase"] == phase.name]
+    decision = _triggers.on_failure(
+        _triggers.read(asked["triggers"]),
+        phase.name,
+        phase.attempts,
+        between(begun[0], writer.now()),
+        users_in=run.users_in,
+    )
+    if decision is None:
+        return {}
+    writer.append(session, "decision", phase.name, **decision.as_dict())
+    return decision.as_dict()
 
 
 def judge(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
@@ -481,6 +509,7 @@ def judge(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
         "head": reading.head,
         "seconds": 0.0,
         "outcome": "",
+        "decision": {},
     }
 
 

@@ -28,9 +28,10 @@ from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ansible_collections.dfr.golive.plugins.module_utils import _dns, _health, _tls
+from ansible_collections.dfr.golive.plugins.module_utils import _dns, _health, _tls, _triggers
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer, Postbox
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._odoo import OdooLogin
 from ansible_collections.dfr.golive.plugins.module_utils._watch_status import (
     Check,
@@ -65,6 +66,8 @@ class Settings:
         fqdn, address, port, ca_path, certificate_days: the name and its certificate.
         dns: ``zone``, ``record``, ``address``, ``primary``, ``secondaries``, ``resolvers``.
         mail, status_to: who gets the statuses; nobody when empty.
+        triggers: what the country declared to look out for.
+        run_id, way_back: the run whose journal has the decisions, and the command that people may answer them with.
     """
 
     country: str
@@ -88,6 +91,9 @@ class Settings:
     dns: Mapping[str, Any]
     mail: MailServer | None
     status_to: tuple[str, ...]
+    triggers: tuple[_triggers.Trigger, ...]
+    run_id: str
+    way_back: str
     path: Path = field(default=Path("/nonexistent"))
 
     @classmethod
@@ -145,6 +151,9 @@ class Settings:
             dns=dict(raw["dns"]),
             mail=MailServer.from_dict(raw["mail"], ca_path) if raw["status_to"] else None,
             status_to=tuple(map(str, raw["status_to"])),
+            triggers=tuple(_triggers.read(raw["triggers"])),
+            run_id=str(raw["run_id"]),
+            way_back=str(raw["way_back"]),
             path=path,
         )
 
@@ -276,6 +285,7 @@ class Watch:
         self.postbox = postbox
         self.samples = settings.folder / "samples.jsonl"
         self.statuses = settings.folder / "status"
+        self.journal = Journal(settings.folder.parent.parent.absolute(), settings.country)
 
     @property
     def final(self) -> Path:
@@ -292,12 +302,54 @@ class Watch:
         sample = take_sample(self.probes, self.run, previous=previous, now=self.now)
         self._append(sample)
         known.append(sample)
+        decided = self._decide(known)
         # One look at the clock isn't enough to close a day, or the watch: a clock may jump.
         certain = min(previous.at, sample.at) if previous else settings.started
-        said = self._write_statuses(known, certain)
+        said = decided + self._write_statuses(known, certain)
         if certain >= settings.until:
             said += self._finish(known)
         return said
+
+    def _decide(self, known: Sequence[Sample]) -> list[str]:
+        """Journal what the triggers decide, once for as long as it lasts, and tell people.
+
+        There is no controller here that could go back: a roll_back is journalled and mailed as the command to run.
+        """
+        path = self.settings.folder / "decided.json"
+        before = set(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else set()
+        decisions = _triggers.on_samples(self.settings.triggers, known)
+        lasting = {decision.trigger for decision in decisions} & before
+        said = []
+        for decision in decisions:
+            if decision.trigger in lasting:
+                continue
+            details = {**decision.as_dict(), "way_back": self.settings.way_back}
+            if not self.journal.tell(self.settings.run_id, "decision", **details):
+                said.append(f"The trigger {decision.trigger} waits: somebody else holds the lock.")
+                continue
+            lasting.add(decision.trigger)
+            said += self._tell(decision)
+        if lasting != before:
+            _replace(path, json.dumps(sorted(lasting)))
+        return said
+
+    def _tell(self, decision: _triggers.Decision) -> list[str]:
+        settings = self.settings
+        text = f"{decision.trigger} says {decision.action}: {decision.because}."
+        if decision.action == "roll_back":
+            text += f" Nothing goes back by itself. To go back: {settings.way_back}"
+        if self.postbox is not None and settings.status_to:
+            try:
+                self.postbox.announce(
+                    Audience("hypercare", "", settings.status_to),
+                    f"{settings.title}: {text}\n",
+                    self.postbox.message_id(
+                        "decision", settings.country, decision.trigger, f"{self.now():.0f}"
+                    ),
+                )
+            except GoliveError as exc:
+                return [text, f"This could not be mailed: {exc}"]
+        return [text]
 
     def _append(self, sample: Sample) -> None:
         line = json.dumps(sample.as_dict(), ensure_ascii=False) + "\n"

@@ -39,6 +39,13 @@ options:
         moment to find its database, and may stumble for a moment when it has lost it.
     type: float
     default: 60
+  lease_seconds:
+    description:
+      - With O(expect=refused), a sign of life for the fence's lease, which is good for so many seconds from now on.
+      - The task fails when the lease has run out before, and says when the fence was lifted.
+      - 0 for a fence without a lease.
+    type: int
+    default: 0
 seealso:
   - module: dfr.golive.freeze_readiness
 """
@@ -61,6 +68,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lease_due:
+  description: When the lease wants its next sign of life, in seconds since 1970; 0 for never.
+  returned: success
+  type: float
 evidence:
   description: What the fence took, and what became of each way in.
   returned: success
@@ -109,11 +120,13 @@ from ansible_collections.dfr.golive.plugins.module_utils._freeze import (
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     source = SOURCES[params["kind"]](params)
+    lease_due = 0.0
     if params["expect"] == "refused":
+        lease_due = source.renew(params["lease_seconds"])
         evidence = expect_refused(params, source, params["limit_seconds"])
     else:
         evidence = expect_accepted(params, source, params["limit_seconds"])
-    return {"changed": False, "evidence": evidence}
+    return {"changed": False, "evidence": evidence, "lease_due": lease_due}
 
 
 def main() -> None:
@@ -121,6 +134,7 @@ def main() -> None:
         **SOURCE_OPTIONS,
         "expect": {"type": "str", "required": True, "choices": ["accepted", "refused"]},
         "limit_seconds": {"type": "float", "default": 60},
+        "lease_seconds": {"type": "int", "default": 0},
     }
     run_module(
         AnsibleModule(

@@ -32,6 +32,30 @@ options:
     type: list
     elements: str
     default: []
+  lease_seconds:
+    description: How long the fence may stay without a sign of life from the run, in seconds; 0 for no lease.
+    type: int
+    default: 0
+  lease_minimum_seconds:
+    description: What a phase inside the freeze window may take at most; the lease has to be longer.
+    type: int
+    default: 0
+  lib_dir:
+    description: See M(dfr.golive.fence_timer).
+    type: path
+    default: /opt/dfr-golive/lease
+  state_dir:
+    description: See M(dfr.golive.fence_timer).
+    type: path
+    default: /var/lib/dfr-golive/lease
+  cron_path:
+    description: See M(dfr.golive.fence_timer).
+    type: path
+    default: /etc/cron.d/dfr-golive-lease
+  python:
+    description: See M(dfr.golive.fence_timer).
+    type: path
+    default: /usr/bin/python3
 seealso:
   - module: dfr.golive.freeze_canary
   - module: dfr.golive.mariadb_fence
@@ -79,16 +103,28 @@ from ansible_collections.dfr.golive.plugins.module_utils._freeze import (
     SOURCES,
     readiness,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._gates import ask
+from ansible_collections.dfr.golive.plugins.module_utils._lease_host import lease_gate
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     gates = readiness(params, SOURCES[params["kind"]](params), params["taken"])
+    gates.append(ask(f"freeze.{params['name']}.lease", lambda: lease_gate(params)))
     return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
 
 
 def main() -> None:
-    spec = {**SOURCE_OPTIONS, "taken": {"type": "list", "elements": "str", "default": []}}
+    spec = {
+        **SOURCE_OPTIONS,
+        "taken": {"type": "list", "elements": "str", "default": []},
+        "lease_seconds": {"type": "int", "default": 0},
+        "lease_minimum_seconds": {"type": "int", "default": 0},
+        "lib_dir": {"type": "path", "default": "/opt/dfr-golive/lease"},
+        "state_dir": {"type": "path", "default": "/var/lib/dfr-golive/lease"},
+        "cron_path": {"type": "path", "default": "/etc/cron.d/dfr-golive-lease"},
+        "python": {"type": "path", "default": "/usr/bin/python3"},
+    }
     run_module(
         AnsibleModule(
             argument_spec=spec,

@@ -77,6 +77,11 @@ options:
     description: For V(fail), that a phase done before was found changed; the phase itself stays done.
     type: bool
     default: false
+  triggers:
+    description: For V(fail), the country's C(golive_triggers); what they decide is journalled too.
+    type: list
+    elements: dict
+    default: []
   limit_seconds:
     description:
       - For V(begin) and V(undo_begin), how long the phase may take at most before its lock counts as abandoned.
@@ -136,6 +141,27 @@ seconds:
   description: For V(finish), seconds since the phase began; otherwise 0.
   type: float
   returned: success
+decision:
+  description: For V(fail), what a trigger decided; empty when none did.
+  type: dict
+  returned: success
+  contains:
+    trigger:
+      description: Its name.
+      type: str
+      returned: when one did
+    action:
+      description: roll_back, hold or notify.
+      type: str
+      returned: when one did
+    because:
+      description: One sentence.
+      type: str
+      returned: when one did
+    values:
+      description: What it was based on.
+      type: dict
+      returned: when one did
 outcome:
   description: For V(close), what the run came to (live, rolled_back, stopped); otherwise empty.
   type: str
@@ -186,6 +212,7 @@ def main() -> None:
             "task": {"type": "str", "default": ""},
             "recheck": {"type": "bool", "default": False},
             "limit_seconds": {"type": "int", "default": 0},
+            "triggers": {"type": "list", "elements": "dict", "default": []},
             "out_of_order": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

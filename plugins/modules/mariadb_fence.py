@@ -54,8 +54,19 @@ options:
     description: How long to wait until the ended sessions are gone, in seconds.
     type: float
     default: 60
+  lease_seconds:
+    description:
+      - How long the fence may stay without a sign of life from the run, in seconds; then the timer on this host
+        lifts it.
+      - 0 for a fence without a lease.
+    type: int
+    default: 0
+  lease_dir:
+    description: The folder in which the timer looks for the fences of this host.
+    type: path
 seealso:
   - module: dfr.golive.freeze_canary
+  - module: dfr.golive.fence_timer
   - module: dfr.golive.freeze_readiness
 """
 
@@ -124,7 +135,7 @@ evidence:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _fence_mariadb
+from ansible_collections.dfr.golive.plugins.module_utils import _fence_mariadb, _lease, _lease_timer
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._mariadb import (
     MARIADB_OPTIONS,
@@ -137,7 +148,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     login = MariadbLogin.from_params(params)
     with connect(login) as conn:
+        lease = _lease.MariadbStore(conn, login.database, params["purpose"])
         if params["state"] == "raised":
+            if params["lease_seconds"] and not module.check_mode:
+                _lease_timer.arm(params["lease_dir"], "mariadb", params, params["purpose"])
+                _lease.take(lease, params["run_id"], params["lease_seconds"])
             outcome = _fence_mariadb.raise_fence(
                 conn,
                 login.database,
@@ -151,6 +166,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             outcome = _fence_mariadb.lift_fence(
                 conn, login.database, purpose=params["purpose"], rehearse=module.check_mode
             )
+            if params["lease_seconds"] and not module.check_mode:
+                lease.forget()
+                _lease_timer.disarm(params["lease_dir"], "mariadb", login.database)
     return {
         "changed": outcome.changed,
         "diff": {"before": outcome.before, "after": outcome.after},
@@ -170,6 +188,8 @@ def main() -> None:
             "default": ["root@localhost", "mysql@localhost", "mariadb.sys@localhost"],
         },
         "limit_seconds": {"type": "float", "default": 60},
+        "lease_seconds": {"type": "int", "default": 0},
+        "lease_dir": {"type": "path"},
     }
     run_module(
         AnsibleModule(

@@ -59,8 +59,19 @@ options:
     description: How long there must be no session before that is believed, in seconds.
     type: float
     default: 0.5
+  lease_seconds:
+    description:
+      - How long the fence may stay without a sign of life from the run, in seconds; then the timer on this host
+        lifts it.
+      - 0 for a fence without a lease.
+    type: int
+    default: 0
+  lease_dir:
+    description: The folder in which the timer looks for the fences of this host.
+    type: path
 seealso:
   - module: dfr.golive.freeze_canary
+  - module: dfr.golive.fence_timer
   - module: dfr.golive.freeze_readiness
 """
 
@@ -118,7 +129,7 @@ evidence:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _fence_postgres
+from ansible_collections.dfr.golive.plugins.module_utils import _fence_postgres, _lease, _lease_timer
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     POSTGRES_OPTIONS,
@@ -131,7 +142,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     login = PostgresLogin.from_params(params)
     with connect(login.to(login.maintenance_database), autocommit=True) as conn:
+        lease = _lease.PostgresStore(conn, login.database, params["purpose"])
         if params["state"] == "raised":
+            if params["lease_seconds"] and not module.check_mode:
+                _lease_timer.arm(params["lease_dir"], "postgresql", params, params["purpose"])
+                _lease.take(lease, params["run_id"], params["lease_seconds"])
             outcome = _fence_postgres.raise_fence(
                 conn,
                 login.database,
@@ -147,6 +162,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             outcome = _fence_postgres.lift_fence(
                 conn, login.database, purpose=params["purpose"], rehearse=module.check_mode
             )
+            if params["lease_seconds"] and not module.check_mode:
+                lease.forget()
+                _lease_timer.disarm(params["lease_dir"], "postgresql", login.database)
     return {
         "changed": outcome.changed,
         "diff": {"before": outcome.before, "after": outcome.after},
@@ -163,6 +181,8 @@ def main() -> None:
         "purpose": {"type": "str", "default": "freeze"},
         "exempt_roles": {"type": "list", "elements": "str", "default": ["postgres"]},
         "limit_seconds": {"type": "float", "default": 60},
+        "lease_seconds": {"type": "int", "default": 0},
+        "lease_dir": {"type": "path"},
         "quiet_seconds": {"type": "float", "default": 0.5},
     }
     run_module(

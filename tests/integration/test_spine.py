@@ -69,7 +69,14 @@ UNDO = """
 EVIDENCE = {
     "sync_data": {
         "sources": [{"name": "staging", "kind": "postgresql", "rows": 3, "rejected": 0, "seconds": 0.1}],
-        "filestore": {"files": 2, "bytes": 10, "digest": "ab"},
+        "filestore": {
+            "files": 2,
+            "bytes": 10,
+            "missing": 0,
+            "corrupt": 0,
+            "digest": "ab",
+            "verdict": "equal",
+        },
         "files": {
             "tables": [
                 {
@@ -201,6 +208,8 @@ def build(folder: Path) -> Country:
         "ansible_python_interpreter": sys.executable,
         "golive_country": country.code,
         "golive_country_title": "Test & <b>Land</b>",
+        "golive_languages": ["en"],
+        "golive_timezone": "UTC",
         "golive_state_dir": str(folder / "state"),
         "world": str(country.world),
     }
@@ -350,6 +359,31 @@ def test_stop_resume_and_both_ways_out(country: Country) -> None:
     assert "nothing to roll back" in country.rollback()
     country.golive("-e", "golive_until=preflight")
     assert len({r["run_id"] for r in country.records}) == 2
+
+
+def test_a_trigger_that_goes_back_by_itself(country: Country) -> None:
+    trigger = '{"golive_triggers": [{"name": "no second try", "when": "phase_fails", "action": "roll_back"}]}'
+    country.plant("fail_lock_config")
+    text = country.golive("-e", trigger, ok=False)
+    assert "lock_config stopped: " in text, text
+    assert "The trigger no second try says roll_back: lock_config failed 1 times" in text
+    assert "could not be journalled" not in text, text
+    assert country.log[-4:] == ["undo lock_config", "undo sync_data", "undo freeze_legacy", "undo preflight"]
+    decided = next(r for r in country.records if r["event"] == "decision")
+    assert decided["values"]["attempts"] == 1
+    assert country.records[-1]["outcome"] == "rolled_back"
+    assert country.report["outcome"] == "rolled_back"
+    country.remove("fail_lock_config")
+    country.golive("-e", "golive_until=preflight")
+
+    country.plant("fail_sync_data")
+    country.plant("undofail_freeze_legacy")
+    text = country.golive("-e", trigger, ok=False)
+    assert "freeze_legacy stopped: " in text
+    assert "stuck" in text
+    assert country.records[-1]["event"] == "stop"
+    country.remove("undofail_freeze_legacy")
+    assert "rolled back" in country.rollback()
 
 
 def test_a_controller_that_vanishes(country: Country) -> None:

@@ -62,6 +62,7 @@ class Night:
             "recheck": False,
             "out_of_order": "",
             "limit_seconds": 0,
+            "triggers": [],
             **more,
         }
         return _open.journal_event(self.journal, asked)
@@ -218,6 +219,33 @@ def test_a_lock_that_is_held(night: Night, request_: Request) -> None:
     assert "golive_takeover='<reason>'" in caught.value.remedy
     assert caught.value.returned["holder"]["session"] == night.run["session"]
     night.event("finish", "preflight")
+
+
+def test_a_trigger_decides_about_a_failure_and_is_journalled(night: Night) -> None:
+    triggers = [{"name": "night", "when": "phase_fails", "action": "roll_back", "attempts": 2}]
+    night.open()
+    night.through("sync_data")
+    night.event("begin", "lock_config")
+    assert night.event("fail", "lock_config", reason="no", triggers=triggers)["decision"] == {}
+    night.open()
+    night.event("begin", "lock_config")
+    decision = night.event("fail", "lock_config", reason="no", triggers=triggers)["decision"]
+    assert (decision["action"], decision["values"]["attempts"]) == ("roll_back", 2)
+    assert night.events[-3:] == ["fail", "decision", "stop"]
+    assert night.records[-2]["values"] == decision["values"]
+    night.open(ROLLBACK)
+    night.undo()
+    assert night.event("close")["outcome"] == "rolled_back"
+
+
+def test_what_drifted_is_for_people_to_look_at(night: Night) -> None:
+    triggers = [{"name": "night", "when": "phase_fails", "action": "roll_back"}]
+    night.open()
+    night.through("sync_data")
+    assert (
+        night.event("fail", "freeze_legacy", reason="a hole", recheck=True, triggers=triggers)["decision"]
+        == {}
+    )
 
 
 def test_a_phase_at_work_keeps_the_lock_for_its_own_limit(night: Night) -> None:

@@ -60,7 +60,7 @@ class Story:
     def event(self, event: str, phase: str = "", **more: Any) -> None:
         gates = [{"name": "g.<x>", "verdict": "pass", "detail": "80 % & more", "remedy": ""}]
         asked = {"gates": gates, "result": {}, "reason": "", "task": "", "recheck": False, "out_of_order": ""}
-        asked["limit_seconds"] = 0
+        asked |= {"limit_seconds": 0, "triggers": []}
         ids = {"run_id": self.run["id"], "session": self.run["session"]}
         _open.journal_event(self.journal, {**asked, **ids, "event": event, "phase": phase, **more})
 

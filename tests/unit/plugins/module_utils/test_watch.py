@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _watch
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._watch import Settings, Watch
 from ansible_collections.dfr.golive.plugins.module_utils._watch_status import Check, Sample, read_samples
 
@@ -59,6 +60,18 @@ RAW: dict[str, Any] = {
     },
     "mail": {"host": "mail", "port": 25, "sender": "golive@demo.test", "password": "canary-mail"},
     "status_to": ["status@demo.test"],
+    "triggers": [
+        {
+            "name": "slow",
+            "when": "check_above",
+            "action": "roll_back",
+            "check": "page",
+            "above": 2.0,
+            "samples": 2,
+        }
+    ],
+    "run_id": "demo-1",
+    "way_back": "ansible-playbook playbooks/rollback.yml -i inventories/demo",
 }
 
 
@@ -115,7 +128,9 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+    folder = tmp_path / "demo" / "watch"
+    folder.mkdir(parents=True)
+    return Stage(folder)
 
 
 def test_one_run_is_one_sample(stage: Stage) -> None:
@@ -293,3 +308,33 @@ def test_without_arguments_it_says_how() -> None:
     out = io.StringIO()
     assert _watch.main([], out) == 2
     assert "Name the settings file" in out.getvalue()
+
+
+def test_a_trigger_is_journalled_and_told_once_for_as_long_as_it_lasts(stage: Stage) -> None:
+    stage.probes = {"page": lambda: [Check("page", "pass", "slow", 3.0, "s")]}
+    journal = Journal(stage.folder.parent.parent, "demo")
+    assert stage.once(START + 1) == []
+    said = stage.once(START + 2)
+    assert "slow says roll_back" in said[0]
+    assert "ansible-playbook playbooks/rollback.yml" in stage.mail.sent[-1][1]
+    assert stage.once(START + 3) == []
+    records = [r for r in journal.read()[0].records if r["event"] == "decision"]
+    assert [(r["run_id"], r["trigger"], r["values"]["p95"]) for r in records] == [("demo-1", "slow", 3.0)]
+    assert journal.read()[1] is None
+    stage.probes = dict(WELL)
+    for at in (4, 5, 6):
+        stage.once(START + at)
+    stage.probes = {"page": lambda: [Check("page", "pass", "slow", 3.0, "s")]}
+    assert "slow says roll_back" in " ".join(stage.once(START + 7) + stage.once(START + 8))
+
+
+def test_a_trigger_waits_while_a_run_holds_the_lock(stage: Stage) -> None:
+    stage.probes = {"page": lambda: [Check("page", "pass", "slow", 3.0, "s")]}
+    journal = Journal(stage.folder.parent.parent, "demo")
+    with journal.writing() as writer:
+        session = writer.take("demo-1", "rollback", Owner(), 900).session
+    stage.once(START + 1)
+    assert "waits: somebody else holds the lock" in stage.once(START + 2)[0]
+    with journal.writing() as writer:
+        writer.release(session)
+    assert "slow says roll_back" in stage.once(START + 3)[0]
