@@ -70,7 +70,7 @@ test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh
 
 .PHONY: chaos
-chaos: setup ## the fault campaign on the running lab, as artifacts/chaos.json; SAMPLE=40 SEED=7 CASES='regex'
+chaos: setup ## the fault campaign on a lab of its own, as artifacts/chaos.json; SAMPLE=40 SEED=7 CASES='regex'
 	python tests/chaos/run.py --sample "$(or $(SAMPLE),0)" --seed "$(or $(SEED),0)" --cases "$(CASES)"
 
 .PHONY: bench

@@ -10,6 +10,7 @@ it stopped when it is called again in the same way; a finished one begins anew.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -29,9 +30,10 @@ import table
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 WORK = ARTIFACTS / "chaos"
-RUN_LIMIT = 420
+RUN_LIMIT = 900
 # Where the recorded rollback begins: everything that can be undone has been done.
 LAST_STOP = "switch_dns"
+FRESH, PREPARED = "fresh", "prepared"
 GOLIVE, ROLLBACK = "golive.yml", "playbooks/rollback.yml"
 # Whether the lab is fast is asked elsewhere; here a busy machine must not look like a fault.
 PATIENCE = {"check_health_api_p95_seconds": "20", "check_health_page_seconds": "30"}
@@ -75,7 +77,7 @@ class Controller:
                 if case.fault == "kill"
                 else json.dumps([sys.executable, faults.__file__, "plant", case.fault, *case.arguments])
             )
-            environment |= {"CHAOS_AT": str(case.number), "CHAOS_DO": do, "CHAOS_DELAY": str(case.delay)}
+            environment |= {"CHAOS_AT": case.at, "CHAOS_DO": do, "CHAOS_DELAY": str(case.delay)}
         command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook]
         for key, value in (PATIENCE | extra).items():
             command += ["-e", f"{key}={value}"]
@@ -103,7 +105,7 @@ class Controller:
         return [table.Boundary(r["number"], r["play"], r["task"]) for r in raw]
 
 
-def wait_until_ready(limit: float = 90) -> None:
+def wait_until_ready(limit: float = 300) -> None:
     """Both applications answer and both writers write."""
     end = time.monotonic() + limit
     questions = [
@@ -134,23 +136,65 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def code() -> str:
+    """Changes when anything changes that a run is made of."""
+    digest = hashlib.sha256()
+    for folder in ("playbooks", "plugins", "roles", "inventories/demo/group_vars"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _lab() -> snapshot.Lab:
+    """The lab there is, if a campaign has made it; otherwise a fresh one, in which nothing has ever run."""
+    try:
+        lab = snapshot.Lab()
+        if lab.has(FRESH):
+            return lab
+    except RuntimeError:
+        pass
+    say("making a fresh lab")
+    for action in ("destroy", "create"):
+        command = [str(Path(sys.executable).with_name("molecule")), action, "--scenario-name", "default"]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab = snapshot.Lab()
+    lab.take(FRESH)
+    return lab
+
+
 class Campaign:
     """What has been played of what was asked for."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        self.lab = snapshot.Lab()
+        self.lab = _lab()
         self.path = WORK / "state.json"
-        self.state: dict[str, Any] = {"asked": asked, "lab": self.lab.identity, "results": []}
+        self.state: dict[str, Any] = {
+            "asked": asked,
+            "lab": self.lab.identity,
+            "code": code(),
+            "baseline": {"seconds": {}, "boundaries": {}},
+            "results": [],
+        }
         try:
             before = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             before = {}
-        if before.get("lab") == self.lab.identity and self.lab.has(LAST_STOP):
+        same = before.get("lab") == self.lab.identity and before.get("code") == self.state["code"]
+        if not same and self.lab.has(PREPARED):
+            self.lab.restore(FRESH)
+            self.lab.drop(PREPARED, LAST_STOP)
+        if same:
             self.state["baseline"] = before["baseline"]
             if before["asked"] == asked and not before.get("finished"):
                 self.state = before
-        else:
-            self._record()
+        if not self.lab.has(PREPARED):
+            self._prepare()
+        if not asked["fast"]:
+            if "golive" not in self.state["baseline"]["seconds"]:
+                self._record_golive()
+            if "rollback" not in self.state["baseline"]["seconds"]:
+                self._record_rollback()
         self.baseline: dict[str, float] = self.state["baseline"]["seconds"]
         self.recorded = {
             name: [table.Boundary(*row) for row in rows]
@@ -158,25 +202,34 @@ class Campaign:
         }
         self.save()
 
-    def _record(self) -> None:
-        """Pictures of the prepared lab and of one that stopped before the door, and both undisturbed runs."""
-        say("recording: prepare, the undisturbed go-live, and the undisturbed way back")
-        controller = Controller("undisturbed")
-        _must(controller.play("playbooks/prepare.yml"))
-        self.lab.take("prepared")
+    def _prepare(self) -> None:
+        say("preparing the country")
         wait_until_ready()
-        live = _must(controller.play(GOLIVE))
-        boundaries = {"golive": controller.recorded()}
-        self.lab.restore("prepared")
+        _must(Controller("prepare").play("playbooks/prepare.yml"))
+        self.lab.take(PREPARED)
+
+    def _record_golive(self) -> None:
+        say("recording: the undisturbed go-live")
+        controller = Controller("undisturbed")
+        self.lab.restore(PREPARED)
+        wait_until_ready()
+        self._recorded("golive", controller, _must(controller.play(GOLIVE)))
+
+    def _record_rollback(self) -> None:
+        """A picture of a lab that stopped before the door, and the undisturbed way back from there."""
+        say("recording: the undisturbed way back")
+        controller = Controller("undisturbed")
+        self.lab.restore(PREPARED)
         wait_until_ready()
         _must(controller.play(GOLIVE, golive_until=LAST_STOP))
         self.lab.take(LAST_STOP)
-        back = _must(controller.play(ROLLBACK))
-        boundaries["rollback"] = controller.recorded()
-        self.state["baseline"] = {
-            "seconds": {"golive": round(live.seconds, 1), "rollback": round(back.seconds, 1)},
-            "boundaries": {n: [[b.number, b.play, b.task] for b in bs] for n, bs in boundaries.items()},
-        }
+        self._recorded("rollback", controller, _must(controller.play(ROLLBACK)))
+
+    def _recorded(self, name: str, controller: Controller, played: Played) -> None:
+        baseline = self.state["baseline"]
+        baseline["seconds"][name] = round(played.seconds, 1)
+        baseline["boundaries"][name] = [[b.number, b.play, b.task] for b in controller.recorded()]
+        self.save()
 
     def save(self) -> None:
         WORK.mkdir(parents=True, exist_ok=True)
@@ -227,7 +280,7 @@ def _must(played: Played) -> Played:
 def play_case(lab: snapshot.Lab, case: table.Case, baseline: dict[str, float]) -> dict[str, Any]:
     """Bring the lab back, let the fault happen, do what the operator does, ask the judge."""
     begun = time.monotonic()
-    lab.restore("prepared" if case.playbook == "golive" else LAST_STOP)
+    lab.restore(PREPARED if case.playbook == "golive" else LAST_STOP)
     if case.playbook == "golive":
         wait_until_ready()
     controller = Controller(case.name)
@@ -273,7 +326,7 @@ def _judged(
     why = " | ".join(filter(None, (why, objections)))
     good = not why and end == case.end and not ledger.lost and not ledger.duplicated
     added = None
-    if case.fault == "kill" and case.then == "resume":
+    if case.fault == "kill" and case.then == "resume" and "golive" in baseline:
         added = round(sum(run.seconds for run in runs) - baseline["golive"], 1)
     return {
         "case": case.name,

@@ -16,6 +16,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 LABEL = "label=dfr.golive.lab=1"
+# Images carry the label too, so containers that others make of them would count.
+FILTERS = ("--filter", LABEL, "--filter", "name=^dfrlab-")
 KEPT = "dfrlab-pictures"
 
 _COPY = """set -e
@@ -39,7 +41,7 @@ class Lab:
     """The containers and volumes that carry the lab's label, as they are now."""
 
     def __init__(self) -> None:
-        names = docker("ps", "--all", "--filter", LABEL, "--format", "{{.Names}}").split()
+        names = docker("ps", "--all", *FILTERS, "--format", "{{.Names}}").split()
         if not names:
             raise RuntimeError("There is no lab: make lab first.")
         self.parts: list[dict[str, Any]] = json.loads(docker("inspect", *names))
@@ -66,6 +68,9 @@ class Lab:
         docker("kill", *self._running(), check=False)
         self._copy((kept, live) for live, kept in self._places(picture))
         self._start()
+
+    def drop(self, *pictures: str) -> None:
+        self._helper("cd /pictures && rm -rf " + " ".join(pictures))
 
     def has(self, picture: str) -> bool:
         return picture in self._helper("ls /pictures").split()
@@ -100,7 +105,7 @@ class Lab:
         )  # fmt: skip
 
     def _running(self) -> list[str]:
-        return docker("ps", "--filter", LABEL, "--format", "{{.Names}}").split()
+        return docker("ps", *FILTERS, "--format", "{{.Names}}").split()
 
     def _mend_networks(self) -> None:
         """A container that a fault took off a network goes back to it, at its own address."""

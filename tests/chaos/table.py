@@ -19,7 +19,6 @@ PHASES = (
     "preflight", "freeze_legacy", "sync_data", "lock_config", "check_health", "backup_database", "switch_dns",
     "enable_users", "start_hypercare",
 )  # fmt: skip
-_AFTER_BEGIN = ("Journal the gates and what is about to be done", "Journal that the undo begins")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Case:
         name: unique; what CASES chooses by.
         playbook: golive or rollback: the run in which it happens.
         fault, arguments: see `faults`; kill is the controller's own death.
-        number: of the boundary; 0 for a fault planted while nobody is at work.
+        at: where it happens, as the callback understands it; empty for a fault planted while nobody is at work.
         after: the phase after which the run was told to stop, then.
         point: where, for people.
         delay: seconds after the boundary.
@@ -61,7 +60,7 @@ class Case:
     playbook: str
     fault: str
     arguments: tuple[str, ...]
-    number: int
+    at: str
     after: str
     point: str
     delay: float
@@ -71,20 +70,6 @@ class Case:
 
 
 Recorded = dict[str, list[Boundary]]
-
-
-def _number(recorded: Recorded, point: str) -> tuple[str, int]:
-    """The playbook and number of the boundary that a point names."""
-    place, _, further = point.partition("+")
-    playbook = "rollback" if place.startswith("undo.") else "golive"
-    phase, _, verb = place.removeprefix("undo.").partition(".")
-    there = [b for b in recorded[playbook] if b.phase == phase]
-    if not there:
-        raise ValueError(f"{point}: the recorded run of {playbook} has no such phase")
-    if verb == "gate":
-        return playbook, there[0].number
-    began = next(i for i, b in enumerate(there) if b.task.split(" : ")[-1] in _AFTER_BEGIN)
-    return playbook, there[began + 1 + int(further or 0)].number
 
 
 def _boundary_cases(row: dict[str, Any], recorded: Recorded) -> Iterable[Case]:
@@ -99,7 +84,7 @@ def _boundary_cases(row: dict[str, Any], recorded: Recorded) -> Iterable[Case]:
             playbook=row["playbook"],
             fault=row["fault"],
             arguments=(),
-            number=boundary.number,
+            at=str(boundary.number),
             after="",
             point=boundary.text,
             delay=float(row.get("delay", 0)),
@@ -109,20 +94,16 @@ def _boundary_cases(row: dict[str, Any], recorded: Recorded) -> Iterable[Case]:
         )
 
 
-def _planted(row: dict[str, Any], recorded: Recorded) -> Case:
+def _planted(row: dict[str, Any]) -> Case:
     fault, *arguments = str(row["fault"]).split()
     point = str(row["point"])
-    playbook, number, after = "golive", 0, ""
-    if point.startswith("after "):
-        after = point.removeprefix("after ")
-    else:
-        playbook, number = _number(recorded, point)
+    after = point.removeprefix("after ") if point.startswith("after ") else ""
     return Case(
         name=row["case"],
-        playbook=playbook,
+        playbook="rollback" if point.startswith("undo.") else "golive",
         fault=fault,
         arguments=tuple(arguments),
-        number=number,
+        at="" if after else point,
         after=after,
         point=point,
         delay=float(row.get("delay", 0)),
@@ -136,15 +117,15 @@ def cases(recorded: Recorded, *, fast: bool = False, path: Path = TABLE) -> list
     """All cases, in the table's order; or the few that `make test` plays."""
     table = yaml.safe_load(path.read_text(encoding="utf-8"))
     if fast:
-        return [_planted(row, recorded) for row in table["fast"]]
+        return [_planted(row) for row in table["fast"]]
     found = [case for row in table["boundaries"] for case in _boundary_cases(row, recorded)]
     for grid in table["grids"]:
         for of in grid["of"]:
             for point in grid["points"]:
                 name = f"{grid['fault']}.{of.replace(' ', '-to-')}.{point}.{grid['then']}"
                 row = {**grid, "case": name, "fault": f"{grid['fault']} {of}", "point": point}
-                found.append(_planted(row, recorded))
-    found += [_planted(row, recorded) for row in table["cases"]]
+                found.append(_planted(row))
+    found += [_planted(row) for row in table["cases"]]
     names = [case.name for case in found]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

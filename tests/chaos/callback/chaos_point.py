@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,13 +17,16 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+PLAY = re.compile(r"\((UNDO )?\d/9\) ([^:]+):")
+BEGINS = ("Journal the gates and what is about to be done", "Journal that the undo begins")
 DOCUMENTATION = """
 name: chaos_point
 type: aggregate
 short_description: Count task boundaries and plant a fault at one of them
 description:
-  - E(CHAOS_LOG) names the file that gets one line per boundary, E(CHAOS_AT) is the number of the one where something
-    happens, E(CHAOS_DO) is C(kill) or a command as a JSON list, E(CHAOS_DELAY) is how many seconds into the task.
+  - E(CHAOS_LOG) names the file that gets one line per boundary. E(CHAOS_AT) says where something happens, by number or
+    as cases.yml names points; E(CHAOS_DO) is C(kill) or a command as a JSON list; E(CHAOS_DELAY) is how many seconds
+    into the task.
 """
 
 
@@ -38,7 +42,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.count = 0
         self.play = ""
         self.log = Path(os.environ["CHAOS_LOG"])
-        self.at = int(os.environ.get("CHAOS_AT", "0"))
+        self.at = os.environ.get("CHAOS_AT", "")
+        self.seen: dict[str, int] = {}
         self.do = os.environ.get("CHAOS_DO", "")
         self.delay = float(os.environ.get("CHAOS_DELAY", "0"))
 
@@ -56,12 +61,31 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         with self.log.open("a", encoding="utf-8") as log:
             line = {"number": self.count, "time": round(time.time(), 2), "play": self.play, "task": task}
             log.write(json.dumps(line) + "\n")
-        if self.count != self.at:
+        if self.at not in (str(self.count), *self._names(task)):
             return
+        self.at = ""
         if self.delay:
             threading.Timer(self.delay, self._happen).start()
         else:
             self._happen()
+
+    def _names(self, task: str) -> list[str]:
+        """What cases.yml may call this boundary: the phase's gate, or how many it is after the journalled begin."""
+        found = PLAY.match(self.play)
+        if found is None:
+            return []
+        phase = f"{'undo.' if found[1] else ''}{found[2].strip().lower().replace(' ', '_')}"
+        names = [] if phase in self.seen else [f"{phase}.gate"]
+        if self.seen.setdefault(phase, -1) >= 0:
+            names = (
+                [f"{phase}+{self.seen[phase]}", phase]
+                if not self.seen[phase]
+                else [f"{phase}+{self.seen[phase]}"]
+            )
+            self.seen[phase] += 1
+        elif task.split(" : ")[-1] in BEGINS:
+            self.seen[phase] = 0
+        return names
 
     def _happen(self) -> None:
         if self.do == "kill":
