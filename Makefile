@@ -33,6 +33,13 @@ demo: lab ## a whole go-live of the lab country, then the window and where the r
 	ansible-playbook golive.yml
 	@python tests/demo_summary.py artifacts/demo/latest/report.json
 
+.PHONY: demo-signed
+demo-signed: lab ## the same with criteria and the three teams' signatures, by the lab's keys
+	ansible-playbook playbooks/prepare.yml
+	inventory="$$(python molecule/default/signoffs.py)" && \
+	  ansible-playbook golive.yml -i "$$inventory" -e golive_artifacts_dir="$(CURDIR)/artifacts"
+	@python tests/demo_summary.py artifacts/demo/latest/report.json
+
 .PHONY: lint
 lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks
 	ruff format --check $(PYTHON_FILES)

@@ -122,11 +122,11 @@ def _files(folder: Path, inventory: Path) -> Iterator[str]:
 def collection_facts(root: Path) -> dict[str, str]:
     """Which collection this is: one digest over every file that runs."""
     total = hashlib.sha256()
-    for part in SHIPPED:
-        for path in sorted((root / part).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                name = path.relative_to(root).as_posix()
-                total.update(_strict.canonical([name, hashlib.sha256(path.read_bytes()).hexdigest()]))
+    paths = [path for part in SHIPPED for path in sorted((root / part).rglob("*"))]
+    for path in [root / "golive.yml", *paths]:
+        if path.is_file() and path.suffix != ".pyc":
+            name = path.relative_to(root).as_posix()
+            total.update(_strict.canonical([name, hashlib.sha256(path.read_bytes()).hexdigest()]))
     return {"commit": _commit(root), "digest": f"sha256:{total.hexdigest()}"}
 
 
