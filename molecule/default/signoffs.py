@@ -101,7 +101,14 @@ def evidence(now: datetime, end: datetime) -> dict[str, str]:
     issue = {"id": "LAB-1", "severity": "critical", "state": "closed"}
     content: dict[str, Any] = {
         "bugs.json": {"exported": time, "issues": [issue]},
-        "validation.json": {"finished": time, "checks": [{"name": "farmers", "verdict": "pass"}]},
+        "validation.json": {
+            "schema": "dfr.golive/validation/1",
+            "country": "demo",
+            "outcome": "valid",
+            "compared": {"at": time},
+            "tables": [],
+            "reconciliation": [{"name": "farmers", "verdict": "pass"}],
+        },
         "roster.json": {"shifts": [{"duty": "it", "start": time, "end": later}]},
         "change.json": {"change": "LAB-7", "state": "approved", "approved": time, "until": later},
         "db.json": {"migrations": [{"name": "dfr_registry 19.0.1", "reviewed": True}]},

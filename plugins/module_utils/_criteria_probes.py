@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _strict
+from ansible_collections.dfr.golive.plugins.module_utils import _strict, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._criteria import (
     AUTOMATIC,
     SHOWN,
@@ -161,40 +161,66 @@ def _fetched(url: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Reconciled:
-    """One comparison of the migration: what it is called, and whether both sides agree."""
+class Validated:
+    """What a validation report came to, as `_validation` writes it.
 
-    name: str
-    verdict: str
+    Attributes:
+        country: whose; empty for a move between two databases without a country.
+        outcome: valid, invalid, incomplete or withdrawn.
+        at: when both sides were compared; empty when they weren't.
+        compared, apart: how many tables and checks, and the names of those that don't agree.
+    """
+
+    country: str
+    outcome: str
+    at: str
+    compared: int
+    apart: tuple[str, ...]
 
 
-def read_reconciliation(content: Any, shown: str) -> tuple[str, list[Reconciled]]:
-    """When it was made, and each comparison: {"finished": time, "checks": [{"name", "verdict", ...}]}."""
-    if not isinstance(content, dict) or not isinstance(content.get("checks"), list):
-        raise GoliveError(f"{shown} holds no checks.", remedy=f"Put the reconciliation's JSON at {shown}.")
-    found = []
-    for number, check in enumerate(content["checks"], start=1):
-        if not isinstance(check, dict) or not {"name", "verdict"} <= set(check):
-            raise GoliveError(f"{shown}: check {number} lacks name or verdict.", remedy=f"Correct {shown}.")
-        found.append(Reconciled(str(check["name"]), str(check["verdict"])))
-    return str(content.get("finished", "")), found
+def read_validation(content: Any, shown: str) -> Validated:
+    """
+    Raises:
+        GoliveError: it is no validation report.
+    """
+    try:
+        known = content["schema"] == _validation.SCHEMA
+        answers = [(str(one.get("name") or one["table"]), str(one["verdict"])) for one in _both(content)]
+        country, outcome = str(content["country"]), str(content["outcome"])
+        at = str(content["compared"]["at"])
+    except (KeyError, TypeError, AttributeError):
+        known = False
+    if not known:
+        raise GoliveError(
+            f"{shown} is no validation report.",
+            remedy=f"Put the validation.json of the migration at {shown}.",
+        )
+    apart = tuple(name for name, verdict in answers if verdict not in _validation.GOOD)
+    return Validated(country, outcome, at, len(answers), apart)
+
+
+def _both(content: Any) -> list[Any]:
+    return [*content["tables"], *content["reconciliation"]]
 
 
 def _reconciliation(asked: Asked) -> Gate:
-    options = asked.settings({"file": str}, {"maximum": int, "max_age_days": int})
+    """The validation report of the migration, as the last rehearsal or move wrote it."""
+    options = asked.settings({"file": str}, {"max_age_days": int})
     shown = f"signoffs/{options['file']}"
-    finished, checks = read_reconciliation(asked.content(options["file"]), shown)
-    asked.fresh(finished, options.get("max_age_days", 7), options["file"], "finished")
-    if not checks:
-        return unknown(
-            asked.name, f"{shown} holds no check.", f"Run the reconciliation and put it at {shown}."
-        )
-    apart = [check.name for check in checks if check.verdict != Verdict.PASS.value]
-    more = f" ({', '.join(apart[:5])})" if apart else ""
+    found = read_validation(asked.content(options["file"]), shown)
+    country = asked.world.folder.resolve().parent.name
+    if found.country not in ("", country):
+        raise GoliveError(f"{shown} is of {found.country}.", remedy=f"Put the one of {country} at {shown}.")
+    again = f"Correct the migration, compare again and put the new validation.json at {shown}."
+    if found.outcome == "incomplete":
+        return unknown(asked.name, f"{shown} says that not everything has been compared.", again)
+    asked.fresh(found.at, options.get("max_age_days", 7), options["file"], "compared.at")
+    more = f"; not {', '.join(found.apart[:5])}" if found.apart else ""
     return asked.answer(
-        len(apart) <= options.get("maximum", 0),
-        f"{len(checks) - len(apart)} of {len(checks)} comparisons of the migration agree{more}.",
-        f"Correct the migration, reconcile again and put the result at {shown}.",
+        found.outcome == "valid" and not found.apart,
+        f"The migration is {found.outcome}: {found.compared - len(found.apart)} of {found.compared}"
+        f" comparisons agree{more}.",
+        again,
     )
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def again(kept: dict[str, Any], shown: str) -> _go_no_go.Judged:
     """
     if kept.get("schema") != SCHEMA:
         raise GoliveError(f"{shown} is of the schema {kept.get('schema')!r}.", remedy=f"Use {SCHEMA}.")
-    facts = _manifest.Facts.from_dict(kept["facts"])
+    facts = _manifest.Facts.from_dict(json.loads(kept["facts"]))
     now = _strict.moment(kept["time"], shown, "time")
     before = _strict.moment(kept["not_before"], shown, "not_before") if kept["not_before"] else None
     files = dict(kept["files"])
@@ -86,7 +87,7 @@ def again(kept: dict[str, Any], shown: str) -> _go_no_go.Judged:
     revoked = bytes.fromhex(files.pop(_sshsig.REVOKED))
     if facts.configuration.get(f"signoffs/{_sshsig.ALLOWED}") != _strict.sha256(allowed):
         raise GoliveError(f"{shown} holds other keys than were signed.", remedy="Restore the evidence.")
-    decision = _criteria.understood(kept["decision"])
+    decision = _criteria.understood(json.loads(kept["decision"]))
     if _strict.sha256(_strict.canonical(decision.plan())) != facts.plan:
         raise GoliveError(f"{shown} holds another plan than was signed.", remedy="Restore the evidence.")
     keys = _sshsig.Keys.read(allowed, revoked, "signoffs")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _criteria_probes
+from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _criteria_probes, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed, unknown
 from paper_country import BUGS, CRITERIA, NOW
 
@@ -24,6 +24,14 @@ UNTIL_8, UNTIL_9 = ({**SHIFT, "end": f"2026-11-22T{hour}:00:00Z"} for hour in ("
 FROM_8, FROM_9 = ({**SHIFT, "start": f"2026-11-22T{hour}:00:00Z"} for hour in ("08", "09"))
 TRAINED = {"role": "a", "trained": 9, "required": 10}
 CHANGE = {"change": "C-7", "state": "approved", "approved": DAY, "until": "2026-11-23T12:00:00Z"}
+VALID = {
+    "schema": "dfr.golive/validation/1",
+    "country": "",
+    "outcome": "valid",
+    "compared": {"at": DAY},
+    "tables": [{"table": "farmer", "verdict": "equal"}],
+    "reconciliation": [{"name": "totals", "verdict": "pass"}],
+}
 REHEARSAL = {
     "id": "r",
     "mode": "rehearsal",
@@ -58,11 +66,16 @@ CASES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("open_bugs", {"maximum": 0}, BUGS, "fail"),
     ("open_bugs", {"maximum": 0, "url": "http://tracker.test/"}, BUGS, "fail"),
     ("open_bugs", {"maximum": 0, "url": "https://tracker.invalid/"}, BUGS, "unknown"),
-    ("reconciliation", FILE, {"finished": DAY, "checks": [{"name": "a", "verdict": "pass"}]}, "pass"),
-    ("reconciliation", FILE, {"finished": DAY, "checks": [{"name": "a", "verdict": "fail"}]}, "fail"),
-    ("reconciliation", FILE, {"finished": DAY, "checks": [{"name": "a", "verdict": "unknown"}]}, "fail"),
-    ("reconciliation", FILE, {"finished": DAY, "checks": []}, "unknown"),
-    ("reconciliation", FILE, {"finished": OLD, "checks": [{"name": "a", "verdict": "pass"}]}, "fail"),
+    ("reconciliation", FILE, VALID, "pass"),
+    ("reconciliation", FILE, {**VALID, "outcome": "invalid"}, "fail"),
+    ("reconciliation", FILE, {**VALID, "outcome": "withdrawn"}, "fail"),
+    ("reconciliation", FILE, {**VALID, "outcome": "incomplete"}, "unknown"),
+    ("reconciliation", FILE, {**VALID, "tables": [{"table": "farmer", "verdict": "different"}]}, "fail"),
+    ("reconciliation", FILE, {**VALID, "compared": {"at": OLD}}, "fail"),
+    ("reconciliation", FILE, {**VALID, "compared": {"at": ""}}, "fail"),
+    ("reconciliation", FILE, {**VALID, "country": "samoa"}, "fail"),
+    ("reconciliation", FILE, {**VALID, "schema": "other"}, "fail"),
+    ("reconciliation", FILE, [], "fail"),
     ("reconciliation", FILE, None, "unknown"),
     ("training", {**FILE, "minimum_percent": 90}, [TRAINED], "pass"),
     ("training", {**FILE, "minimum_percent": 91}, [TRAINED], "fail"),
@@ -167,6 +180,20 @@ def test_the_last_moment_of_a_shift_counts_for_the_next(tmp_path: Path) -> None:
     night = replace(asked.decision, end=asked.decision.start + timedelta(hours=1))
     (tmp_path / "f.json").write_text(json.dumps({"shifts": [{**SHIFT, "end": "2026-11-22T08:00:00Z"}]}))
     assert _criteria_probes.judge(replace(asked, decision=night))["it"].open
+
+
+def test_the_validation_report_of_a_go_live_is_read(tmp_path: Path) -> None:
+    """What `_validation` itself concludes, not a copy of its form."""
+    facts = {
+        "withdrawn": False,
+        "failure": "",
+        "differences": [],
+        "method": "copy",
+        "filestore": None,
+        "declared": 1,
+    }
+    (tmp_path / "f.json").write_text(_validation.text(_validation.conclude({**VALID, **facts})))
+    assert ask(tmp_path, "reconciliation", FILE).open
 
 
 def test_every_probe_is_known_to_the_criteria() -> None:

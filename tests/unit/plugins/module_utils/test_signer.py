@@ -126,7 +126,7 @@ def test_years_later_without_ansible_or_network(country: PaperCountry, tmp_path:
     folder = journalled(country, tmp_path)
     for name in ("mutex", "head.json"):
         (folder / name).unlink()
-    command = [sys.executable, "-I", str(SCRIPT), "verify", str(folder)]
+    command = [sys.executable, "-I", "-S", str(SCRIPT), "verify", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr
     assert "tonga-20261122 (open): all signatures hold." in done.stdout
@@ -158,11 +158,11 @@ def test_years_later_every_part_is_bound_to_the_signatures(country: PaperCountry
         "teams": {**CRITERIA["teams"], "national_it": {"title": "x", "signers": ["head-of-it"]}},
     }
     late = (NOW + timedelta(days=60)).isoformat()
-    facts = {**kept["facts"], "plan": "sha256:0"}
+    facts = json.dumps({**json.loads(kept["facts"]), "plan": "sha256:0"})
     for changes, sentence in (
         ({"files": files}, "1 open critical"),
         ({"files": {**kept["files"], "allowed_signers": "# none\n"}}, "other keys than were signed"),
-        ({"decision": lax}, "another plan than was signed"),
+        ({"decision": json.dumps(lax)}, "another plan than was signed"),
         ({"facts": facts}, "another plan than was signed"),
         ({"time": late}, "expired at"),
         ({"schema": "other"}, "is of the schema"),
