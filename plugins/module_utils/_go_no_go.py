@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _manifest, _sshsig, _strict
 from ansible_collections.dfr.golive.plugins.module_utils._criteria import ATTESTED, Criterion, Decision, Team
@@ -159,7 +158,9 @@ def judge(question: Question, automatic: Mapping[str, Gate]) -> Judged:
         )
         gates.append(_waived(gate, waivers.get(criterion.name)))
     signoffs = [_signoff(one, one.paper) for one in proven if isinstance(one.paper, Manifest)]
-    return Judged(gates, signoffs, [_waiver(one) for one in waivers.values()])
+    return Judged(
+        gates, signoffs, [_waiver(one, one.paper) for one in proven if isinstance(one.paper, Waiver)]
+    )
 
 
 def _prove_all(question: Question) -> tuple[list[Proven], list[Gate]]:
@@ -318,7 +319,7 @@ def _waived(gate: Gate, waiver: Proven | None) -> Gate:
     )
 
 
-def _signoff(one: Proven, paper: Any) -> dict[str, str]:
+def _signoff(one: Proven, paper: Manifest) -> dict[str, str]:
     return {
         "team": paper.team,
         "signer": paper.signer,
@@ -331,9 +332,7 @@ def _signoff(one: Proven, paper: Any) -> dict[str, str]:
     }
 
 
-def _waiver(one: Proven) -> dict[str, str]:
-    paper = one.paper
-    assert isinstance(paper, Waiver)  # noqa: S101 (narrows the type)
+def _waiver(one: Proven, paper: Waiver) -> dict[str, str]:
     return {
         "criterion": paper.criterion,
         "owner": paper.owner,

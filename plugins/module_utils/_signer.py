@@ -106,9 +106,9 @@ def main(arguments: Sequence[str], ask: Callable[[str], str] = input) -> int:
     try:
         lines: list[str] = options.run(options, ask)
     except GoliveError as exc:
-        print(exc, file=sys.stderr)
+        sys.stderr.write(f"{exc}\n")
         return 1
-    print("\n".join(lines))
+    sys.stdout.write("\n".join([*lines, ""]))
     return 0
 
 
@@ -233,7 +233,8 @@ def _written(
     text = ["\n".join(lines) + "\n" for lines in shown]
     if options.key is None:
         return text
-    print("\n".join(text))
+    sys.stdout.write("\n".join([*text, ""]))
+    sys.stdout.flush()
     if not options.yes and ask(f"{options.person}: ").strip() != options.person:
         raise GoliveError("Nothing was signed.", remedy="Type your name as after --as to sign.")
     path.with_name(f"{path.name}.sig").unlink(missing_ok=True)
