@@ -112,7 +112,7 @@ def journalled(country: PaperCountry, root: Path) -> Path:
     found = country.found()
     journal = Journal(str(root / "state"), "tonga")
     with journal.writing() as writer:
-        taken = writer.take("tonga-20261122", "golive", Owner(user="ops", host="laptop"))
+        taken = writer.take("tonga-20261122", "golive", Owner(user="ops", host="laptop"), 900)
         writer.append(taken.session, "open", mode="live", intent="golive", kind="begin", until="", owner={})
         gates = [gate.as_dict() for gate in found.gates]
         writer.append(taken.session, "begin", "preflight", gates=gates)
