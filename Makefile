@@ -81,5 +81,5 @@ chaos: setup ## the fault campaign on a lab of its own, as artifacts/chaos.json;
 	python tests/chaos/run.py --sample "$(or $(SAMPLE),0)" --seed "$(or $(SEED),0)" --cases "$(CASES)"
 
 .PHONY: bench
-bench: setup ## the measurements, as artifacts/bench.json
+bench: setup ## the measurements, as artifacts/bench.json; BENCH=verify SIZES=50MB,1GB chooses some
 	BENCH="$(BENCH)" SIZES="$(SIZES)" PYTHONPATH=tests/integration python tests/bench/run.py

@@ -52,6 +52,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._touched import (
     start_tracking,
     touched,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import check_configured
 from ansible_collections.dfr.golive.plugins.module_utils._verdict import Difference, Verdict
 from ansible_collections.dfr.golive.plugins.module_utils._wal import current_position
 from ansible_collections.dfr.golive.plugins.module_utils._whole import (
@@ -285,10 +286,10 @@ def verify(
         verdict.refuse(pair.source.database, pair.target.database)
         return verdict
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        checked = pool.submit(check_sequences, pair)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        beside = [pool.submit(check, pair) for check in (check_sequences, check_configured)]
         verdict = compare()
-        sequences = checked.result()
+        sequences, _tables_of_extensions = (check.result() for check in beside)
     return {
         "kind": "full" if full else "touched",
         "declared": [item.sentence() for item in meant],

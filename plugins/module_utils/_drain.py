@@ -27,6 +27,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     wait_applied,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
+from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     check_published,
     current_position,
@@ -44,6 +45,7 @@ def check_definitions(pair: Pair, memory: Memory) -> int:
         now = read_fingerprint(conn)
         relations = read_relations(conn)
         refuse_changed_definitions(memory.fingerprint, now, pair.source.database)
+        refuse_unfollowed(conn, relations)
         check_published(conn, pair.label, relations)
     return len(now)
 

@@ -74,21 +74,23 @@ def clear(pair: Pair) -> dict[str, Any]:
     Raises:
         GoliveError: a server can't be reached or refuses; what could be dropped is dropped, the rest is named.
     """
-    clearing = drop_what_answers(pair)
+    clearing = drop_what_answers(pair, copy_stays=True)
     clearing.refuse_pending()
     with connect(pair.target_admin(), autocommit=True) as conn:
         forget_pair(conn, pair)
     return {"changed": bool(clearing.dropped), "dropped": clearing.dropped}
 
 
-def drop_what_answers(pair: Pair) -> Clearing:
+def drop_what_answers(pair: Pair, *, copy_stays: bool) -> Clearing:
     """Each server's share by itself, so that one that is gone doesn't keep the other's slots."""
     clearing = Clearing()
-    clearing.attempt(
+    reached = clearing.attempt(
         f"the subscription {pair.label} and the publication {pair.tracking}",
         pair.target,
         lambda: _drop_in_copy(pair),
     )
+    if copy_stays and reached:
+        clearing.attempt("what the copy's replica identities were", pair.source, lambda: _align(pair))
     clearing.attempt(f"the slot {pair.tracking}", pair.target_admin(), lambda: _drop_slot_of_copy(pair))
     clearing.attempt(
         f"the slots and publications {pair.label} and {pair.tracking}",
@@ -112,8 +114,12 @@ def _drop_in_copy(pair: Pair) -> list[str]:
     with connect(pair.target, autocommit=True) as conn:
         if drop_publication(conn, pair.tracking):
             dropped.append(f"publication {pair.tracking} on the target")
-    align_target_identities(pair)
     return dropped
+
+
+def _align(pair: Pair) -> list[str]:
+    align_target_identities(pair)
+    return []
 
 
 def _drop_slot_of_copy(pair: Pair) -> list[str]:

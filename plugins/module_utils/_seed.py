@@ -57,6 +57,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     subscribe,
     wait_applied,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     current_position,
     exporting_slot,
@@ -182,7 +183,7 @@ def discard(pair: Pair) -> dict[str, Any]:
 
 
 def _discard(pair: Pair) -> dict[str, Any]:
-    clearing = drop_what_answers(pair)
+    clearing = drop_what_answers(pair, copy_stays=False)
     shutil.rmtree(dump_directory(pair), ignore_errors=True)
     progress_file(pair).unlink(missing_ok=True)
     clearing.attempt("the copy", pair.target_admin(), lambda: _drop_copy(pair))
@@ -210,18 +211,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
     memory.evidence["identities"] = set_identities(pair)
     with connect(pair.source) as conn:
         relations = read_relations(conn)
-        unlogged = [r.label for r in relations if r.persistence == "u"]
-        if unlogged:
-            raise GoliveError(
-                f"Unlogged tables can't be followed: {', '.join(unlogged[:8])}.",
-                remedy="alter table <name> set logged; or use sync_data_method: dump.",
-            )
-        objects = scalar(conn, "select count(*) from pg_catalog.pg_largeobject_metadata")
-        if objects:
-            raise GoliveError(
-                f"{pair.source.database} holds {objects} large objects, which can't be followed.",
-                remedy="Use sync_data_method: dump.",
-            )
+        refuse_unfollowed(conn, relations)
         publish(conn, pair.label, relations, keys_only=False)
         locale = read_locale(conn)
         pieces = cut(conn, relations, pair.jobs)

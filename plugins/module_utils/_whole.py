@@ -253,20 +253,20 @@ def _locate_keyless(
     """Rows that nothing identifies: named by their digest and their place."""
     found = 0
     for start in range(0, len(odd), 64):
-        seen: dict[str, list[list[str]]] = {}
+        seen: dict[str, list[tuple[int, str]]] = {}  # how often on each side, and where first
         for number, (conn, relation) in enumerate(((sides.source, left), (sides.target, right))):
             for _b, _key, hashed, place in _rows_of_buckets(
                 conn, relation, sides, odd[start : start + 64], buckets
             ):
-                seen.setdefault(hashed, [[], []])[number].append(place)
-        for hashed, (a, b) in sorted(seen.items()):
-            if len(a) == len(b):
+                sides_of = seen.setdefault(hashed, [(0, ""), (0, "")])
+                count, first = sides_of[number]
+                sides_of[number] = (count + 1, first or place)
+        for hashed, ((ours, here), (theirs, there)) in sorted(seen.items()):
+            if ours == theirs:
                 continue
-            kind = "missing" if not b else "extra" if not a else "repeated"
+            kind = "missing" if not theirs else "extra" if not ours else "repeated"
             digest = f"{int(hashed.split()[0]) % _digest.WORD:016x}"
-            verdict.differences.append(
-                Difference(left.label, f"row #{digest}", kind, {}, a[0] if a else "", b[0] if b else "")
-            )
+            verdict.differences.append(Difference(left.label, f"row #{digest}", kind, {}, here, there))
             found += 1
             if found >= limit:
                 return found

@@ -15,8 +15,12 @@ description:
   - Copies the definitions and rows of a database through one snapshot into another server, in parallel,
     lets the copy follow by logical replication, and compares all rows of both sides while both are in use.
     Nothing of this disturbs the source's users.
-  - A repeat goes on where the last call ended. Once the copy is proven, a repeat compares what was touched
-    since and so keeps the later cutover short.
+  - A repeat goes on where the last call ended. Rows whose copying was cut short on the managed host or on a
+    server come again as a whole, because the snapshot they belong to ended with the call; what comes after
+    (indexes, following, proof) goes on. Once the copy is proven, a repeat compares what was touched since and
+    so keeps the later cutover short.
+  - With O(state=absent) and one of the two servers down, everything on the other is dropped, the call fails and names
+    what is left and where; the same call finishes later.
   - Tables without a usable key get a replica identity for the time being and are listed. Unlogged tables
     and large objects are refused by name.
 author:
@@ -77,7 +81,12 @@ proof:
   type: dict
 dropped:
   description: What was dropped.
-  returned: O(state=absent)
+  returned: O(state=absent), also when it fails
+  type: list
+  elements: str
+pending:
+  description: What may still be there, with its server and the reason.
+  returned: O(state=absent), when it fails because a server doesn't answer
   type: list
   elements: str
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the dfr.golive contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs one call of the replication engine where a module would run; reads and writes JSON. Run by `sandbox`."""
+"""Runs calls of the replication engine where a module would run; reads and writes lines of JSON. Run by `sandbox`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _cutover,
@@ -36,8 +37,7 @@ CALLS = {
 }
 
 
-def main() -> None:
-    asked = json.load(sys.stdin)
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
     logins = {
         side: PostgresLogin(
             asked[side], 5432, "dfr_golive", "operator", asked[f"{side}_database"], ssl_mode="disable"
@@ -56,12 +56,20 @@ def main() -> None:
     )
     started = time.monotonic()
     try:
-        said = {"result": CALLS[asked["call"]](pair, **asked.get("options", {}))}
+        said: dict[str, Any] = {"result": CALLS[asked["call"]](pair, **asked.get("options", {}))}
     except GoliveError as exc:
         said = {"error": str(exc), "kind": type(exc).__name__, **exc.returned}
     said["seconds"] = round(time.monotonic() - started, 3)
     said["peak_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    json.dump(said, sys.stdout)
+    return said
+
+
+def main() -> None:
+    """One call for each line; its answer is a line too."""
+    for line in sys.stdin:
+        json.dump(answer(json.loads(line)), sys.stdout)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

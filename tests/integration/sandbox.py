@@ -9,6 +9,7 @@ others: a JSON object with the keys ``vm``, ``13``, ``15``, ``17``, ``18``.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def run(*argv: str, stdin: str = "", check: bool = True, timeout: float = 300) -
     return done.stdout
 
 
+@functools.cache
 def image(what: str) -> str:
     """The image of a major version of PostgreSQL, or of the host (``vm``)."""
     given = json.loads(os.environ.get("DFR_SANDBOX_IMAGES", "{}"))
@@ -182,7 +184,7 @@ class Sandbox:
     prefix: str
     source: Server
     target: Server
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    engine: subprocess.Popen[str] | None = None
 
     @property
     def vm(self) -> str:
@@ -213,10 +215,40 @@ class Sandbox:
         run("docker", "exec", self.vm, "mkdir", "-p", WORK)
 
     def stop(self) -> None:
+        if self.engine is not None:
+            self.engine.kill()
+            self.engine.communicate()
+            self.engine = None
         for name in (self.vm, self.source.name, self.target.name):
             run("docker", "rm", "-f", "-v", name, check=False)
         for network in (self.network, self.link):
             run("docker", "network", "rm", network, check=False)
+
+    def open(self) -> subprocess.Popen[str]:
+        """A process of the engine on the host between, which answers line by line."""
+        return subprocess.Popen(
+            [
+                *("docker", "exec", "-i", self.vm, "python3"),
+                "/checkout/tests/integration/replication_driver.py",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """One call by the process that is kept for all of them: starting one takes longer than most calls."""
+        if self.engine is None or self.engine.poll() is not None:
+            self.engine = self.open()
+        assert self.engine.stdin is not None
+        assert self.engine.stdout is not None
+        self.engine.stdin.write(json.dumps(asked) + "\n")
+        self.engine.stdin.flush()
+        line = self.engine.stdout.readline()
+        assert line, self.engine.communicate()[1][-3000:]
+        said: dict[str, Any] = json.loads(line)
+        return said
 
     def cut(self) -> None:
         """The two servers no longer reach each other; the host between reaches both."""
@@ -270,17 +302,8 @@ class Story:
         }
 
     def begin(self, call: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a call and don't wait for it."""
-        process = subprocess.Popen(
-            [
-                *("docker", "exec", "-i", self.sandbox.vm, "python3"),
-                "/checkout/tests/integration/replication_driver.py",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        """Start a call in a process of its own and don't wait for it."""
+        process = self.sandbox.open()
         assert process.stdin is not None
         process.stdin.write(json.dumps(self.asked(call, **options)))
         process.stdin.close()
@@ -294,17 +317,18 @@ class Story:
         return said
 
     def said(self, call: str, **options: Any) -> dict[str, Any]:
+        """What a process of its own says, its peak of memory included."""
         return self.end(self.begin(call, **options))
 
     def __call__(self, call: str, **options: Any) -> Any:
         """A call that must succeed."""
-        said = self.said(call, **options)
+        said = self.sandbox.ask(self.asked(call, **options))
         assert "error" not in said, said["error"]
         return said["result"]
 
     def refused(self, call: str, **options: Any) -> dict[str, Any]:
         """A call that must end in a sentence for people."""
-        said = self.said(call, **options)
+        said = self.sandbox.ask(self.asked(call, **options))
         assert "error" in said, said
         return said
 

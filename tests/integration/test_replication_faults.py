@@ -209,9 +209,41 @@ def test_definitions_that_change_in_the_middle_stop_the_run_by_name(story: Story
     story.source_server.connect(story.name).close()
 
 
-def test_an_unlogged_table_is_refused_before_anything_is_copied(story: Story) -> None:
+EXTENSION = """
+cat > $(pg_config --sharedir 2>/dev/null || ls -d /usr/share/postgresql/*)/extension/dfrwords.control <<'C'
+default_version = '1'
+relocatable = true
+trusted = true
+C
+cat > $(pg_config --sharedir 2>/dev/null || ls -d /usr/share/postgresql/*)/extension/dfrwords--1.sql <<'S'
+create table words (word text, own boolean default true);
+insert into words values ('comes with it', false);
+select pg_extension_config_dump('words', 'where own');
+grant all on words to public;
+S
+"""
+
+
+def test_what_cannot_be_followed_is_refused_or_compared(story: Story) -> None:
     story.on_source("create unlogged table scratch (id int primary key)")
     assert "scratch" in story.refused("seed")["error"]
+    story.on_source("drop table scratch; select lo_create(4711)")
+    assert "1 large objects" in story.refused("seed")["error"]
+    story.on_source("select lo_unlink(4711)")
+    for server in (story.source_server, story.target_server):
+        server.bash(EXTENSION)
+    story.source_server.psql("create extension dfrwords; insert into words values ('ours')", story.name)
+    story.prepared()
+    assert story.on_target("select word from words where own", "postgres") == "ours"
+    story.source_server.psql("insert into words values ('late')", story.name)
+    story.on_source("select lo_create(4712)")
+    assert "1 large objects" in story.refused("cutover")["error"]
+    story.on_source("select lo_unlink(4712)")
+    refused = story.refused("cutover")["error"]
+    assert "words of the extension dfrwords has 2 rows" in refused
+    assert "The fence was lifted" in refused
+    story.target_server.psql("insert into words values ('late')", story.copy)
+    story("cutover")
     story("discard")
     story.gone()
 
