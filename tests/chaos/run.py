@@ -36,7 +36,14 @@ LAST_STOP = "switch_dns"
 FRESH, PREPARED = "fresh", "prepared"
 GOLIVE, ROLLBACK = "golive.yml", "playbooks/rollback.yml"
 # Whether the lab is fast is asked elsewhere; here a busy machine must not look like a fault.
-PATIENCE = {"check_health_api_p95_seconds": "20", "check_health_page_seconds": "30"}
+PATIENCE = {
+    "check_health_api_p95_seconds": "60",
+    "check_health_page_seconds": "60",
+    "check_health_timeout_seconds": "60",
+    "start_hypercare_api_seconds": "60",
+    "start_hypercare_page_seconds": "60",
+    "start_hypercare_probe_seconds": "90",
+}
 
 
 @dataclass
@@ -343,9 +350,7 @@ def _judged(
 
 
 def _last_words(text: str) -> str:
-    found = [
-        line.strip() for line in text.splitlines() if "stopped:" in line or "msg:" in line or "fatal:" in line
-    ]
+    found = [line.strip() for line in text.splitlines() if "stopped:" in line or "FAILED" in line]
     return found[-1][:300] if found else ""
 
 
