@@ -49,6 +49,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 options["recheck"],
                 sorted(load_extra_vars(self._loader)),
                 sources(variables),
+                Path(str(variables["playbook_dir"])) if "playbook_dir" in variables else None,
             )
             found = _papers.judge(asked)
         except GoliveError as exc:

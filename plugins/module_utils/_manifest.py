@@ -32,7 +32,8 @@ FILE_LIMIT_BYTES = 64 << 20
 """Of one file beside the inventory: a mapping or a workbook of corrections is longer than a manifest."""
 COLLECTION = Path(__file__).resolve().parents[2]
 """Where this collection lies."""
-SHIPPED = ("meta", "playbooks", "plugins", "roles")
+SHIPPED = ("group_vars", "host_vars", "meta", "playbooks", "plugins", "roles")
+"""What runs; variables beside a playbook count, though the collection brings none."""
 SIGNED_HERE = (FILE, ALLOWED)
 """Of the folder signoffs, what belongs to the configuration; signatures and evidence don't."""
 

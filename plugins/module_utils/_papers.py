@@ -49,6 +49,7 @@ class Asked:
         recheck: the night has begun; ages and automatic criteria were for its beginning.
         extra: names given with -e.
         sources: inventories given with -i.
+        playbook: folder of the playbook that was started.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Asked:
     recheck: bool = False
     extra: Sequence[str] = ()
     sources: Sequence[str] = ()
+    playbook: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def judge(asked: Asked) -> Found:
     ended = None if asked.recheck else last_end(asked.runs)
     question = _go_no_go.Question(decision, facts, papers, asked.now, ended, ages=not asked.recheck)
     judged = _go_no_go.judge(question, automatic)
-    own = [as_typed(asked.extra, asked.sources, asked.folder), *judged.gates]
+    own = [as_typed(asked), *judged.gates]
     if asked.recheck:
         shut = [gate for gate in own if not gate.open]
         if shut:
@@ -149,10 +151,10 @@ def last_end(runs: Sequence[Mapping[str, Any]]) -> datetime | None:
     return max(ends, default=None)
 
 
-def as_typed(extra: Sequence[str], sources: Sequence[str], folder: Path) -> Gate:
-    """Nothing on the command line changes what was signed."""
+def as_typed(asked: Asked) -> Gate:
+    """Nothing on the command line, nor beside somebody's own playbook, changes what was signed."""
     name = "signed.command"
-    more = sorted(set(extra) - OPERATIONAL)
+    more = sorted(set(asked.extra) - OPERATIONAL)
     if more:
         return failed(
             name,
@@ -160,15 +162,26 @@ def as_typed(extra: Sequence[str], sources: Sequence[str], folder: Path) -> Gate
             "Leave it out, or put it into the inventory and have the teams sign;"
             f" -e may give {', '.join(sorted(OPERATIONAL))}.",
         )
-    inventory = folder.parent.resolve()
-    others = [one for one in sources if not _within(one, inventory)]
+    inventory = asked.folder.parent.resolve()
+    others = [one for one in asked.sources if not _within(one, inventory)]
     if others:
         return failed(
             name,
             f"-i gives {others[0]}, which nobody signed.",
             f"Give {inventory.name} alone, with all that it needs.",
         )
+    for folder in ("group_vars", "host_vars"):
+        if asked.playbook and not _ours(asked.playbook) and (asked.playbook / folder).exists():
+            return failed(
+                name,
+                f"{asked.playbook / folder} lies beside the playbook, and nobody signed it.",
+                "Put those variables into the inventory and have the teams sign.",
+            )
     return passed(name, "Nothing on the command line changes what was signed.")
+
+
+def _ours(folder: Path) -> bool:
+    return folder.resolve().is_relative_to(_manifest.COLLECTION)
 
 
 def _within(source: str, inventory: Path) -> bool:

@@ -317,24 +317,21 @@ def _run(command: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
 
 
 def sign(path: Path, key: Path, space: str) -> Path:
-    """Sign a file; ssh-keygen asks for the key's passphrase itself. Returns the signature's path.
+    """Sign a file; ssh-keygen itself asks for a passphrase or a touch. Returns the signature's path.
 
     Raises:
         GoliveError: it couldn't be signed.
     """
     target = path.with_name(path.name + ".sig")
     target.unlink(missing_ok=True)
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", space, str(path)]
     try:
-        done = subprocess.run(
-            ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", space, str(path)],
-            stderr=subprocess.PIPE,
-            check=False,
-        )
+        done = subprocess.run(command, check=False)
     except OSError as exc:
         raise GoliveError(f"ssh-keygen can't be started: {exc}.", remedy="Install openssh-client.") from exc
     if done.returncode != 0 or not target.exists():
         raise GoliveError(
-            f"{path.name} could not be signed with {key}: {one_line(done.stderr.decode(errors='replace'), 200)}.",
+            f"{path.name} could not be signed with {key}; ssh-keygen said why above.",
             remedy="Give the private key's file, or its public one with the key in ssh-agent.",
         )
     return target
