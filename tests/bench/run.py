@@ -17,10 +17,11 @@ import os
 import sys
 
 import figures
+import legacy
 import replication
 import window
 
-ROOMS = (window, replication)
+ROOMS = (window, replication, legacy)
 SIZES = "50MB,1GB,4GB"
 UNITS = {"MB": 1 << 20, "GB": 1 << 30}
 
