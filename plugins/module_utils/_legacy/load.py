@@ -325,8 +325,8 @@ class _Entity:
             self.store.excluded(self.entity.name, outcome.excluded)
         self._set_aside(outcome.rejects)
         for rule in self.entity.deduplicate:
-            for key, record, _stamp in outcome.loaded:
-                self.twins.learn(self.entity.model, values[key], rule.fields, record)
+            done = ((values[key], record) for key, record, _stamp in outcome.loaded)
+            self.twins.learn(self.entity.model, rule.fields, done)
         for row in rows:
             self._claims -= self._claims_of(row.values)
         self.tally.inserted += outcome.inserted

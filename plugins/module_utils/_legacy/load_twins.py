@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ class Twins:
     def __init__(self, path: Path, target: Target) -> None:
         path.touch(mode=0o600, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None)
+        # What a crash of the machine takes from it is learned again: it was written since.
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = normal")
         self._db.execute(
             "create table if not exists twin (what text, value text, id integer, primary key (what, id))"
         )
@@ -82,9 +85,13 @@ class Twins:
                 return int(record["id"])
         return None
 
-    def learn(self, model: str, values: Mapping[str, Any], fields: Sequence[str], record: int) -> None:
-        """A record that was just loaded."""
-        self._put(_what(model, fields), value_of([values.get(name) for name in fields]), record)
+    def learn(self, model: str, fields: Sequence[str], rows: Iterable[tuple[Mapping[str, Any], int]]) -> None:
+        """Records that were just loaded."""
+        what = _what(model, fields)
+        self._db.execute("begin")
+        for values, record in rows:
+            self._put(what, value_of([values.get(name) for name in fields]), record)
+        self._db.execute("commit")
 
     def _put(self, what: str, value: str, record: int) -> None:
         if value:
