@@ -146,13 +146,31 @@ def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:
         "freeze_window": window,
         "phases": [_phase(by_name[phase.name], phase) for phase in _phases.PHASES],
         "sync": {
-            "sources": sync.get("sources", []),
+            "sources": [
+                *_old_registries(by_name["freeze_legacy"]["result"].get("loaded", {})),
+                *sync.get("sources", []),
+            ],
             "tables": info["evidence"].get("sync_data/tables", []),
             "filestore": sync.get("filestore"),
         },
         "signoffs": by_name["preflight"]["result"].get("signoffs", []),
         "journal": {"records": info["journal"]["records"], "head": info["journal"]["head"]},
     }
+
+
+def _old_registries(loaded: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Where the rows of each legacy source went; ``seconds`` are those of the window."""
+    return [
+        {
+            "name": name,
+            "kind": "legacy",
+            "rows": sum(found["source"] for found in entities.values()),
+            "rejected": sum(found["rejected"] for found in entities.values()),
+            "seconds": round(sum(found.get("load", {}).get("seconds", 0) for found in entities.values()), 3),
+            "entities": entities,
+        }
+        for name, entities in loaded.items()
+    ]
 
 
 def _phase(state: dict[str, Any], phase: _phases.Phase) -> dict[str, Any]:

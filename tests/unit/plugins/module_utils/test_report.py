@@ -33,6 +33,14 @@ TABLE = {
 }
 RESULTS: dict[str, dict[str, Any]] = {
     "preflight": {"signoffs": [{"team": "IT & data", "by": "<i>it</i>"}, "plain"]},
+    "freeze_legacy": {
+        "loaded": {
+            "old": {
+                "farmers": {"source": 9, "loaded": 4, "rejected": 1, "load": {"seconds": 0.5}},
+                "plots": {"source": 3, "loaded": 0, "rejected": 0},
+            }
+        }
+    },
     "sync_data": {
         "sources": [{"name": "staging", "kind": "postgresql", "rows": 3, "rejected": 0, "seconds": 1.5}],
         "filestore": {"files": 2, "bytes": 10, "missing": 0, "corrupt": 0, "verdict": "equal"},
@@ -333,3 +341,17 @@ def test_status_of_a_torn_journal(story: Story) -> None:
 )
 def test_duration(seconds: float | None, says: str) -> None:
     assert _report.duration(seconds) == says
+
+
+def test_the_old_registries_stand_beside_staging(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.open()
+    story.through("sync_data")
+    sources = _report.build(story.info())["sync"]["sources"]
+    assert [source["name"] for source in sources] == ["old", "staging"]
+    assert {key: sources[0][key] for key in ("kind", "rows", "rejected", "seconds")} == {
+        "kind": "legacy",
+        "rows": 12,
+        "rejected": 1,
+        "seconds": 0.5,
+    }
