@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import folded
 
+FIND = "select id from twin where what = ? and value = ? order by id"
 _PAGE = 5000
 # A transaction is dated when it begins and seen when it ends.
 _OVERLAP = "-10 minutes"
@@ -42,7 +43,7 @@ class Twins:
         self._db.execute(
             "create table if not exists twin (what text, value text, id integer, primary key (what, id))"
         )
-        self._db.execute("create index if not exists twin_value on twin (what, value)")
+        self._db.execute("create index if not exists twin_value on twin (what, value, id)")
         self._db.execute("create table if not exists mark (what text primary key, written text)")
         self._target = target
 
@@ -76,9 +77,7 @@ class Twins:
         if not wanted:
             return None
         what = _what(model, fields)
-        with closing(
-            self._db.execute("select id from twin where what = ? and value = ? order by id", (what, wanted))
-        ) as c:
+        with closing(self._db.execute(FIND, (what, wanted))) as c:
             ids = [row[0] for row in c]
         for record in self._target.find(model, [("id", "in", ids)], fields) if ids else []:
             if value_of([record[name] for name in fields]) == wanted:

@@ -19,7 +19,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target imp
     PassingError,
     external_name,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_twins import Twins
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_twins import FIND, Twins
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Duplicate, Entity, Field
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import (
     Attachment,
@@ -368,3 +368,10 @@ def test_external_names_have_no_blank_and_no_twins(keys):
     names = [external_name("farmers", key) for key in keys]
     assert len(set(names)) == len(keys)
     assert not [name for name in names if " " in name]
+
+
+def test_finding_a_twin_reads_no_more_than_the_twins(tmp_path):
+    twins = Twins(tmp_path / "twins", FakeOdoo())
+    plan = twins._db.execute("explain query plan " + FIND, ("w", "v")).fetchall()
+    assert [row[3] for row in plan] == ["SEARCH twin USING COVERING INDEX twin_value (what=? AND value=?)"]
+    twins.close()
