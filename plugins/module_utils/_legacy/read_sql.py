@@ -201,18 +201,23 @@ class SqlSource:
         if not since or watermark.kind in ("none", "file_digest") or since.get("top") is None:
             return None
         column = self._sa.column(watermark.column)
-        if watermark.kind == "increasing_id":
-            return column > (int(since["top"]) if since["top"].lstrip("-").isdigit() else since["top"])
         if watermark.kind == "updated_at":
-            return column >= _earlier(since["top"], watermark.overlap_seconds)
+            return column >= self._as_it_is(_earlier(since["top"], watermark.overlap_seconds))
+        top = self._as_it_is(since["top"])
+        if watermark.kind == "increasing_id":
+            return column > top
         if len(entity.key) != 1:
             raise GoliveError(
                 f"{entity.name}: a change table works with one key column.", remedy="Use updated_at, or none."
             )
         changes = self._table(watermark.table)
         key = self._sa.column(entity.key[0])
-        changed = self._sa.select(key).select_from(changes).where(column > int(since["top"]))
+        changed = self._sa.select(key).select_from(changes).where(column > top)
         return key.in_(changed)
+
+    def _as_it_is(self, text: str) -> Any:
+        """A mark without a type of its own: the database reads it as what its column is."""
+        return self._sa.bindparam(None, text, type_=self._sa.types.NullType(), unique=True)
 
     def lookup(self, table: str, key: str, value: str) -> dict[str, Any]:
         query = self._sa.select(self._sa.column(key), self._sa.column(value)).select_from(self._table(table))

@@ -43,27 +43,28 @@ class Connection:
         return self
 
     def execute(self, query: Any) -> Any:
-        options = {"literal_binds": True}
-        self.asked.append(" ".join(str(query.compile(dialect=self.dialect, compile_kwargs=options)).split()))
+        compiled = query.compile(dialect=self.dialect)
+        self.asked.append(" ".join(f"{compiled} {list(compiled.params.values())}".split()))
         raise AskedError
 
 
 @pytest.mark.parametrize("kind", list(DIALECTS))
 @pytest.mark.parametrize(
-    ("mark", "since", "condition"),
+    ("mark", "since", "condition", "top"),
     [
-        ({"kind": "none"}, None, ""),
-        ({"kind": "increasing_id", "column": "id"}, {"top": "7", "rows": 7}, "id > 7"),
+        ({"kind": "none"}, None, "", ""),
+        ({"kind": "increasing_id", "column": "id"}, {"top": "7", "rows": 7}, "id > ", "7"),
         (
             {"kind": "updated_at", "column": "at", "overlap_seconds": 60},
             {"top": "2026-01-01 00:01:00", "rows": 7},
-            "at >= '2026-01-01 00:00:00'",
+            "at >= ",
+            "2026-01-01 00:00:00",
         ),
-        ({"kind": "change_table", "column": "n", "table": "changes"}, {"top": "7", "rows": 7}, "n > 7"),
+        ({"kind": "change_table", "column": "n", "table": "changes"}, {"top": "7", "rows": 7}, "n > ", "7"),
     ],
     ids=lambda value: value.get("kind", "") if isinstance(value, dict) else "",
 )
-def test_the_statement(kind: str, mark: dict[str, Any], since: Any, condition: str) -> None:
+def test_the_statement(kind: str, mark: dict[str, Any], since: Any, condition: str, top: str) -> None:
     dialect, quoted, table = DIALECTS[kind]
     connection = Connection(dialect.dialect())
     one = mapping_of(kind, "/", {"farmers": entity(watermark=mark)}, connection="c")  # type: ignore[arg-type]
@@ -79,6 +80,7 @@ def test_the_statement(kind: str, mark: dict[str, Any], since: Any, condition: s
     assert quoted in connection.asked[0]
     assert table.strip("[]") in connection.asked[0]
     assert condition in plain
+    assert plain.endswith(f"'{top}'" if top else "")
     assert bool(condition) == (" WHERE " in connection.asked[0])
 
 
