@@ -239,7 +239,7 @@ def _training(asked: Asked) -> Gate:
             raise GoliveError(
                 f"{shown}: row {number} isn't role, trained, required.", remedy=f"Correct {shown}."
             ) from None
-        if role in percents or required < 1 or not trained >= 0:
+        if role in percents or required < 1 or trained < 0:
             raise GoliveError(
                 f"{shown}: row {number} repeats the role {role}, or its numbers can't be.",
                 remedy=f"Correct {shown}.",
