@@ -34,6 +34,7 @@ CHECK_OPTIONS: dict[str, Any] = {
     "table": {"type": "str"},
     "by": {"type": "list", "elements": "str"},
     "sum": {"type": "list", "elements": "str"},
+    "labels": {"type": "dict"},
     "column": {"type": "str"},
     "columns": {"type": "list", "elements": "str"},
     "parent": {"type": "str"},
@@ -47,7 +48,7 @@ CHECK_OPTIONS: dict[str, Any] = {
 
 ALWAYS = ("name", "kind", "title")
 SHAPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "totals": (("table",), ("by", "sum")),
+    "totals": (("table",), ("by", "sum", "labels")),
     "orphans": (("table", "column", "parent"), ("parent_column", "key", "at_most")),
     "duplicates": (("table", "columns"), ("normalise", "key", "at_most")),
     "attachments": ((), ("at_most",)),
@@ -80,6 +81,7 @@ class Check:
         defaults = {
             "by": [],
             "sum": [],
+            "labels": {},
             "key": "id",
             "parent_column": "id",
             "normalise": True,
@@ -230,6 +232,7 @@ class Result:
             "at_most": self.check.at_most,
             "by": list(self.check.options["by"]),
             "sum": list(self.check.options["sum"]),
+            "labels": dict(self.check.options["labels"]),
             "verdict": self.verdict.value,
             "detail": self.detail,
             "source": side(self.source),

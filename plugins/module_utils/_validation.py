@@ -227,8 +227,16 @@ class Reading:
 
     def title(self, check: Mapping[str, Any]) -> str:
         """What a check is called in this language, else in the first it has."""
-        titles = check["title"]
-        return str(titles.get(self.code) or next(iter(titles.values()), check["name"]))
+        return self._own(check["title"], check["name"])
+
+    def label(self, check: Mapping[str, Any], name: str) -> str:
+        """What a column, or a value in it, is called; its own name where nothing was declared."""
+        return self._own(check["labels"].get(name, name), name)
+
+    def _own(self, texts: Any, name: str) -> str:
+        if not isinstance(texts, Mapping):
+            return str(texts)
+        return str(texts.get(self.code) or next(iter(texts.values()), name))
 
     def when(self, stamp: str) -> str:
         return self.language.moment(moment(stamp), self.zone) if stamp else ""

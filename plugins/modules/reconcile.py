@@ -110,6 +110,11 @@ options:
         description: V(totals) - columns to sum up, as exact numbers.
         type: list
         elements: str
+      labels:
+        description:
+          - V(totals) - what people read instead of a column's name or a value in it; each a text, or a dictionary
+            with one for each language.
+        type: dict
       column:
         description: V(orphans) - the column that refers to the parent; empty ones aren't counted.
         type: str

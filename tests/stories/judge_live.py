@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import configparser
+import hashlib
+import json
 import time
 
 import outside
@@ -209,3 +211,16 @@ def test_the_watch_keeps_its_one_password_to_itself() -> None:
     settings = outside.container("ops").file(WATCH_SETTINGS)
     assert (settings.mode, settings.user) == (0o600, "root")
     assert leaked(settings.content_string) == ["secret_smoke"]
+
+
+def test_what_officials_sign_says_what_they_would_count() -> None:
+    folder = outside.ROOT / "artifacts/demo/latest"
+    result = json.loads((folder / "validation.json").read_text(encoding="utf-8"))
+    page = (folder / "validation.html").read_text(encoding="utf-8")
+    assert result["outcome"] == "valid"
+    assert hashlib.sha256((folder / "validation.json").read_bytes()).hexdigest() in page
+    assert 'lang="en"' in page
+    assert 'lang="fr"' in page
+    farmers = next(check for check in result["reconciliation"] if check["name"] == "farmers")
+    counted = outside.psql("staging", "dfr_staging", "select count(*) from dfr_farmer")
+    assert [farmers["source"]["number"]] == [farmers["target"]["number"]] == counted

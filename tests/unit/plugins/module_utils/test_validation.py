@@ -24,6 +24,7 @@ TOTALS = {
     "table": "farmer",
     "by": ["province"],
     "sum": ["ha"],
+    "labels": {"ha": "Hectares", "North": {"en": "North", "fr": "Nord"}},
 }
 LOST = {"name": "lost", "kind": "orphans", "title": "Lost", "table": "p", "column": "f", "parent": "f"}
 NORTH = Seen("12345", (Group(("North",), 12345, ("1000.123456",)),))
@@ -162,7 +163,9 @@ def test_each_language_is_complete(
     language: str, heading: str, outcome: str, moment: str, number: str
 ) -> None:
     found, digest = page()
-    assert {heading, outcome, moment, number, digest, TITLE[language] + ":"} <= set(found.words[language])
+    assert {heading, outcome, moment, number, digest, "Hectares"} <= set(found.words[language])
+    north, colon = {"en": ("North", ":"), "fr": ("Nord", "\u00a0:")}[language]
+    assert {north, TITLE[language] + colon} <= set(found.words[language])
     assert found.count("article", language) == found.count("h1", language) == 1
     places = {"en": "Name Function Place and date Signature", "fr": "Nom Fonction Lieu et date Signature"}
     assert places[language] in " ".join(found.words[language])
