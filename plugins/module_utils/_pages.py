@@ -39,12 +39,13 @@ def write(folder: Path, files: Mapping[str, str]) -> bool:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return any([_replace(folder / name, text) for name, text in files.items()])  # noqa: C419  all are written
+        changed = [_replace(folder / name, text) for name, text in files.items()]
     except OSError as exc:
         raise GoliveError(
             f"Can't write the report to {folder}: {exc.strerror or exc}.",
             remedy="Choose a folder that you may write on the controller, for a go-live with golive_artifacts_dir.",
         ) from exc
+    return any(changed)
 
 
 def _replace(path: Path, text: str) -> bool:

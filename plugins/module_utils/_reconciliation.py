@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, Verdict
@@ -197,7 +197,7 @@ class Unknown:
     reason: str
 
 
-Answer = Seen | Unknown | None
+Answer: TypeAlias = "Seen | Unknown | None"
 """None: this side wasn't asked."""
 
 
