@@ -148,6 +148,13 @@ options:
         description: Log that a server may keep for the copy, in bytes.
         type: int
         default: 10737418240
+      verify:
+        description:
+          - What is compared before the names are swapped, V(touched) for the rows that were touched since the last
+            proof, V(full) for every row.
+        type: str
+        default: touched
+        choices: [touched, full]
   identity_keys:
     description: Parameters of C(ir_config_parameter) that are production's own and never come from staging.
     type: list

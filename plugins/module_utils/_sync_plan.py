@@ -65,6 +65,7 @@ REPLICATION_OPTIONS: dict[str, Any] = {
     "lag_bytes": {"type": "int", "default": 64 << 20},
     "lag_seconds": {"type": "int", "default": 60},
     "wal_bytes": {"type": "int", "default": 10 << 30},
+    "verify": {"type": "str", "default": "touched", "choices": ["touched", "full"]},
 }
 SYNC_OPTIONS: dict[str, Any] = {
     "run_id": {"type": "str", "required": True},
@@ -125,6 +126,7 @@ class Following:
         drain_seconds: limit for applying what is still under way once staging is frozen.
         lag_bytes, lag_seconds: how far behind the copy may be when the data is about to be frozen.
         wal_bytes: log that staging's server may keep for the copy.
+        full: in the window every row is compared before the swap, not only those touched since the last proof.
     """
 
     reach: Reach
@@ -132,6 +134,7 @@ class Following:
     lag_bytes: int
     lag_seconds: int
     wal_bytes: int
+    full: bool = False
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Following:
@@ -142,6 +145,7 @@ class Following:
             params["lag_bytes"],
             params["lag_seconds"],
             params["wal_bytes"],
+            params["verify"] == "full",
         )
 
 

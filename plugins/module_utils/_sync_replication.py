@@ -136,7 +136,7 @@ def begin(_admin: psycopg.Connection[Any], plan: Plan, _world: World) -> None:
 
 
 def bring(plan: Plan, _crew: Crew, watch: Watch) -> dict[str, Any]:
-    """Drain what is still under way, then compare every row that was touched since the last proof.
+    """Drain what is still under way, then compare every row that was touched since the last proof, or every row.
 
     Raises:
         GoliveError: the frozen position isn't reached, definitions changed or a row differs; the copy isn't used then.
@@ -145,7 +145,7 @@ def bring(plan: Plan, _crew: Crew, watch: Watch) -> dict[str, Any]:
     memory = _replication.demand(pair, "proven")
     try:
         drained = watch.timed("drain", lambda: _drain.drain(pair, limit_seconds=plan.follow().drain_seconds))
-        proof, _declared = watch.timed("proof", lambda: _prove(pair, plan))
+        proof, _declared = watch.timed("proof", lambda: _prove(pair, plan, full=plan.follow().full))
     except GoliveError as exc:
         exc.remedy = f"{exc.remedy} {RETRY}".strip()
         raise
@@ -160,8 +160,8 @@ def bring(plan: Plan, _crew: Crew, watch: Watch) -> dict[str, Any]:
     }
 
 
-def _prove(pair: Pair, plan: Plan) -> tuple[dict[str, Any], list[str]]:
-    """The engine's proof of the touched rows; production's identity may differ in its value there, and is named."""
+def _prove(pair: Pair, plan: Plan, *, full: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """The engine's proof of the touched rows, or of all; production's identity may differ there, and is named."""
     known = identity_rows(pair.target, plan.identity_keys)
     declared: list[str] = []
 
@@ -172,7 +172,7 @@ def _prove(pair: Pair, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         declared.append(name)
         return True
 
-    return _delta.verify(pair, declared=is_identity), sorted(declared)
+    return _delta.verify(pair, full=full, declared=is_identity), sorted(declared)
 
 
 def prove(plan: Plan, world: World) -> dict[str, Any]:
@@ -207,6 +207,9 @@ def prove(plan: Plan, world: World) -> dict[str, Any]:
             "tables": proof["tables"],
             "rows": proof["rows"],
             "seconds": watch.total(),
+            # Of the comparison before the swap, which may have been of every row; the one after it is of touched rows.
+            "kind": kept.get("proof", {}).get("kind", proof["kind"]),
+            "position": kept.get("drain", {}).get("position", ""),
             "before_the_freeze": memory.evidence.get("full", {}),
         },
         "declared": {SETTINGS_TABLE: declared},

@@ -89,7 +89,7 @@ def build(info: Mapping[str, Any], title: str, declared: int) -> dict[str, Any]:
             "run_id": run["id"],
             "mode": run["mode"],
             "withdrawn": sync["status"] == "undone",
-            "compared": {"at": sync["finished"] or "", **(sync["result"].get("compared") or {})},
+            "compared": _compared(sync, evidence.get("sync_data/tables") or []),
             "method": sync["result"].get("method", ""),
             "failure": _failure(phases),
             "sources": sync["result"].get("sources") or [],
@@ -109,6 +109,15 @@ def build(info: Mapping[str, Any], title: str, declared: int) -> dict[str, Any]:
             "journal": {"records": info["journal"]["records"], "head": info["journal"]["head"]},
         }
     )
+
+
+def _compared(sync: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """When, where in the log and how much; rows and tables are all there are, ``again`` those of the window."""
+    found = sync["result"].get("compared") or {}
+    again = {"again": found["rows"]} if found.get("kind") == "touched" else {}
+    whole = {"tables": len(tables), "rows": sum(table["target_rows"] for table in tables)} if tables else {}
+    facts = {"kind": found.get("kind", ""), "position": found.get("position", "")}
+    return {"at": sync["finished"] or "", **facts, **whole, **again}
 
 
 def of_pair(params: Mapping[str, Any], now: str) -> dict[str, Any]:

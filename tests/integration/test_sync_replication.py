@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import threading
 import time
@@ -61,6 +62,8 @@ class Country:
         self.on_staging("insert into visits select i, 'note' from generate_series(1, 50) i")
         sb.run("docker", "exec", box.vm, "mkdir", f"/files/{self.production}")
 
+    verify = "touched"
+
     def side(self, server: sb.Server, database: str) -> dict[str, Any]:
         return {
             "login_host": server.name,
@@ -102,6 +105,7 @@ class Country:
                 "lag_bytes": 64 << 20,
                 "lag_seconds": 60,
                 "wal_bytes": 1 << 30,
+                "verify": self.verify,
             },
             "identity_keys": ["database.uuid", "database.secret"],
             "exempt_roles": ["postgres"],
@@ -286,6 +290,21 @@ def test_a_row_too_many_in_the_copy_stops_the_night_and_loses_nothing(country: C
     assert "farmer id=3001 is extra" in country.refused("seed")
     assert country("seed", again=True)["why_again"] == "asked for"
     assert country.shut(fenced=False) == {}
+
+
+def test_every_row_is_compared_when_that_is_asked_for(country: Country) -> None:
+    country("seed")
+    country.on_copy("insert into farmer (code, name) values ('extra', 'somebody')")
+    country.verify = "full"
+    country("fence")
+    said = country.refused("synchronise")
+    assert "farmer id=3001 is extra" in said
+    assert "somebody" not in said
+    country.on_copy("delete from farmer where code = 'extra'")
+    country("synchronise")
+    compared = country("verify")["compared"]
+    assert compared["kind"] == "full"
+    assert re.fullmatch(r"[0-9A-F]+/[0-9A-F]+", compared["position"])
 
 
 def test_definitions_that_changed_are_named_with_the_module(country: Country) -> None:

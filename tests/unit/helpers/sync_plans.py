@@ -38,6 +38,7 @@ REPLICATION = {
     "lag_bytes": 1000,
     "lag_seconds": 10,
     "wal_bytes": 5000,
+    "verify": "touched",
 }
 
 

@@ -252,3 +252,14 @@ def test_a_move_without_a_go_live() -> None:
     assert made(cutover=done, reconciliation=failing(), declared=2)[0]["outcome"] == "invalid"
     assert made(failure="It differs.")[0]["outcome"] == "invalid"
     assert made()[0]["outcome"] == "incomplete"
+
+
+def test_figures_from_before_the_freeze_are_said_to_be_so() -> None:
+    legend = "Figures of the full comparison before the freeze"
+    assert legend not in " ".join(page()[0].words[""])
+    found, _digest = page(
+        tables=[{**TABLE, "as_of": "full comparison before the freeze", "touched_rows": 2}],
+        compared={"at": "2026-11-22T04:06:22+00:00", "kind": "touched", "tables": 1, "rows": 3, "again": 2},
+    )
+    assert legend in " ".join(found.words[""])
+    assert "Every row was compared before the freeze" in " ".join(found.words["en"])
