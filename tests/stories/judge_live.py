@@ -23,18 +23,6 @@ def test_every_acknowledged_record_of_staging_is_in_production() -> None:
     assert set(acknowledged) - arrived == set()
 
 
-def test_every_acknowledged_record_of_the_old_registry_is_in_production_under_its_key() -> None:
-    acknowledged = outside.acknowledged("legacy")
-    assert len(acknowledged) > 0
-    query = (
-        "select name from ir_model_data join dfr_farmer f on f.id = res_id and model = 'dfr.farmer'"
-        " where module = '__legacy_old_registry' and f.code = 'L' || lpad(split_part(name, '-', 2), 8, '0')"
-    )
-    arrived = {int(row.split("-")[1]) for row in outside.psql("production", "dfr_production", query)}
-    assert set(acknowledged) - arrived == set()
-    assert len(arrived) == int(outside.mariadb("select count(*) from farmers")[0])
-
-
 @pytest.mark.parametrize("table", ["dfr_household", "dfr_farmer", "dfr_farm", "dfr_plot", "ir_attachment"])
 def test_production_holds_as_much_as_staging(table: str) -> None:
     query = f"select count(*), coalesce(sum(id), 0) from {table}"
