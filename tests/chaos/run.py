@@ -37,6 +37,7 @@ FRESH, PREPARED = "fresh", "prepared"
 GOLIVE, ROLLBACK = "golive.yml", "playbooks/rollback.yml"
 # Whether the lab is fast is asked elsewhere; here a busy machine must not look like a fault.
 PATIENCE = {
+    "preflight_max_skew_seconds": "60",
     "check_health_api_p95_seconds": "60",
     "check_health_page_seconds": "60",
     "check_health_timeout_seconds": "60",
