@@ -70,6 +70,7 @@ class _Candidate:
     outcome: Outcome | None = None
     excluded: str = ""
     id: int = 0
+    new: bool = False
     parent: str = ""
     once: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -226,6 +227,7 @@ class _Extraction:
                 before = self.store.look_up(
                     self.entity.name, [candidate.ident], "id, digest, state, key"
                 ).get(candidate.ident)
+            candidate.new = before is None
             candidate.id = before[0] if before else self._new_id()
             self.seen[candidate.id] = 1
             fresh[candidate.ident] = candidate
@@ -372,7 +374,7 @@ class _Extraction:
         if not self.rules.unique:
             return
         db, entity = self.store.db, self.entity.name
-        db.executemany("delete from once where id = ?", [(c.id,) for c in candidates])
+        db.executemany("delete from once where id = ?", [(c.id,) for c in candidates if not c.new])
         keys = {candidate.id: candidate.key for candidate in candidates}
         for candidate in candidates:
             for rule, value, said in () if candidate.problems else candidate.once:
@@ -413,8 +415,9 @@ class _Extraction:
                 candidate.digest if state == REJECTED else None,
             ),
         )
-        db.execute("delete from staged where id = ?", (candidate.id,))
-        db.execute("delete from reject where owner = ?", (candidate.id,))
+        if not candidate.new:
+            db.execute("delete from staged where id = ?", (candidate.id,))
+            db.execute("delete from reject where owner = ?", (candidate.id,))
         if self.entity.parent:
             db.execute(
                 "insert or replace into tree values (?, ?, ?, ?)",
