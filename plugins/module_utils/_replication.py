@@ -333,6 +333,27 @@ def conninfo(pair: Pair) -> str:
     )
 
 
+def refuse_unless_may_subscribe(admin: psycopg.Connection[Any]) -> None:
+    """
+    Raises:
+        GoliveError: the operator may not make a subscription on the target: better known before the rows are copied.
+    """
+    own = admin.info.server_version >= OWN_SUBSCRIPTIONS
+    superuser = "select rolsuper from pg_catalog.pg_roles where rolname = current_user"
+    may = scalar(admin, superuser) or (
+        own and scalar(admin, "select pg_has_role(current_user, 'pg_create_subscription', 'usage')")
+    )
+    if not may:
+        user, version = admin.info.user, admin.info.server_version // 10000
+        raise GoliveError(
+            f"The role {user} may not make a subscription on {admin.info.host} (PostgreSQL {version}).",
+            remedy=f"Have a superuser grant pg_create_subscription to {user}."
+            if own
+            else f"Before PostgreSQL 16 only a superuser may: let one alter role {user} superuser until after the"
+            " cutover, or use sync_data_method: dump.",
+        )
+
+
 def subscribe(pair: Pair) -> None:
     """Let the copy follow the source from the slot's position on; its rows are there already.
 

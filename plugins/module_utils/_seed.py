@@ -53,6 +53,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     STAGES,
     Memory,
     Pair,
+    refuse_unless_may_subscribe,
     set_identities,
     subscribe,
     wait_applied,
@@ -202,6 +203,7 @@ def _begin(pair: Pair) -> Memory:
     """Remembered before anything is made: whatever happens next is found again."""
     memory = Memory("begun", pair.source.database, pair.target.database)
     with connect(pair.target_admin(), autocommit=True) as admin:
+        refuse_unless_may_subscribe(admin)
         memory.save(admin, pair)
     return memory
 

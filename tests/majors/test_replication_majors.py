@@ -26,11 +26,23 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         made.stop()
 
 
+def own_subscriptions(box: Sandbox) -> bool:
+    """From here on a role that isn't a superuser may make one."""
+    return int(box.target.major) >= 16
+
+
 def test_between_majors(box: Sandbox) -> None:
     story = Story(box, SCHEMA)
     story.on_source(EVERYTHING.replace("create type mood", "-- create type mood"), user="postgres")
     for name in ("everything", "wide", "log"):
         story.on_source(f"alter table {name} owner to odoo", user="postgres")
+    if not own_subscriptions(box):
+        box.target.psql("alter role dfr_golive nosuperuser")
+        refused = story.refused("seed")["error"]
+        assert "may not make a subscription" in refused
+        assert "Before PostgreSQL 16 only a superuser may" in refused
+        assert box.target.psql(f"select count(*) from pg_database where datname = '{story.copy}'") == "0"
+        box.target.psql("alter role dfr_golive superuser")
     story.prepared()
     story.on_source(
         "update farmer set status = 'validated' where id % 3 = 0; insert into plot (farmer_id) values (7);"
