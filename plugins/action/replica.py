@@ -26,21 +26,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     TRANSFERS_FILES = False
     _requires_connection = True
+    module_name = MODULE
+
+    def quiet(self, args: dict[str, Any]) -> bool:
+        """Whether there is nothing to show."""
+        return bool(args.get("state", "present") == "absent")
+
+    def about(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What to ask for the progress with."""
+        return {k: v for k, v in args.items() if k not in ("state", "show_seconds")}
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         args = {**self._task.args}
         every = float(args.get("show_seconds", 5))
-        if self._task.check_mode or args.get("state", "present") == "absent" or not every:
-            return self._ask(MODULE, args, task_vars)
+        if self._task.check_mode or self.quiet(args) or not every:
+            return self._ask(self.module_name, args, task_vars)
         self._task.async_val = BACKGROUND_SECONDS
         try:
-            job = self._ask(MODULE, args, task_vars, background=True)
+            job = self._ask(self.module_name, args, task_vars, background=True)
         finally:
             self._task.async_val = 0
         if job.get("failed") or "ansible_job_id" not in job:
             return job
-        common = {k: v for k, v in args.items() if k not in ("state", "show_seconds")}
+        common = self.about(args)
         said = ""
         pause = 0.5
         while True:
@@ -53,7 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             line = str(progress.get("sentence", ""))
             if line and line != said:
                 said = line
-                Display().display(f"{args.get('name')}: {line}")
+                Display().display(f"{common['name']}: {line}")
 
     def _ended(self, job: str, task_vars: dict[str, Any] | None) -> dict[str, Any] | None:
         """What the module returned; None while it is at work."""

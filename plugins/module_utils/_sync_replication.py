@@ -96,9 +96,12 @@ def seed(plan: Plan, *, again: bool = False) -> dict[str, Any]:
         _seed.discard(pair)
     if why or not world.copy:
         refuse_seeding(seedable(plan))
-    made = _seed.seed(pair, tell=_progress.write_progress(pair))
+    tell = _progress.write_progress(pair)
+    made = _seed.seed(pair, tell=tell)
     _replication.enable(pair)
-    proof = _delta.prove(pair)
+    with _progress.Told(pair, "proof", tell):
+        proof = _delta.prove(pair)
+    _progress.progress_file(pair).unlink(missing_ok=True)
     with connect(pair.source_admin(), autocommit=True) as admin:
         forget(admin, DROPPED, pair.label)
     return {

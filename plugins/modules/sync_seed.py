@@ -35,6 +35,12 @@ options:
     description: Drop a copy that is there, and make a new one.
     type: bool
     default: false
+  show_seconds:
+    description:
+      - Show the progress (step, rows, bytes, time left) at most every so many seconds, while the copy is made in the
+        background; a controller that goes away ends nothing. V(0) waits in silence.
+    type: float
+    default: 5
 """
 
 EXAMPLES = r"""
@@ -104,7 +110,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**SYNC_OPTIONS, "again": {"type": "bool", "default": False}},
+        argument_spec={
+            **SYNC_OPTIONS,
+            "again": {"type": "bool", "default": False},
+            "show_seconds": {"type": "float", "default": 5},
+        },
         required_if=SYNC_REQUIRED_IF,
         supports_check_mode=True,
     )
