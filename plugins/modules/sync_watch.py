@@ -9,13 +9,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sync_watch
-short_description: Tell the watch over the log that is held back what to look at
+short_description: Install the watch over the log that is held back
 version_added: "1.0.0"
 description:
-  - Writes the settings of a watch that looks, from the seeding of the copy until it is settled or dropped, how much log
-    staging's and production's servers keep for it. It warns at half the limit, and drops the slots of a server past it,
-    so that no disk fills; why is kept for the gate on the night.
-  - The file holds the operators' and the mail server's passwords, and is root's alone.
+  - Puts a watch on this host, and its settings beside it. From the seeding of the copy until that is settled or
+    dropped it looks how much log staging's and production's servers keep for it. It warns at half the limit, and drops
+    the slots of a server past it, so that no disk fills; why is kept for the gate on the night.
+  - The settings hold the operators' and the mail server's passwords, and are root's alone.
 author:
   - the dfr.golive contributors (@dfr-golive)
 extends_documentation_fragment:
@@ -33,7 +33,7 @@ options:
     type: str
     required: true
   settings_path:
-    description: Where the settings go; what the watch remembers lies beside them.
+    description: Where the settings go; the watch itself and what it remembers lie beside them.
     type: path
     required: true
   cron_path:
@@ -108,7 +108,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _kept
+from ansible_collections.dfr.golive.plugins.module_utils import _kept, _slot_watch
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
@@ -153,8 +153,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "installed": [params["cron_path"]],
     }
     changed = _kept.recall(path) != wanted
-    if changed and not module.check_mode:
-        _kept.replace(path, wanted)
+    if not module.check_mode:
+        if changed:
+            _kept.replace(path, wanted)
+        changed = _slot_watch.install(path.parent) or changed
     return {"changed": changed, "needed": True}
 
 

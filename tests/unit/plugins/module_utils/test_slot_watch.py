@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.dfr.golive.plugins.module_utils import _slot_watch
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._slot_watch import Settings, Watch
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot
 
-ROOT = Path(__file__).resolve().parents[4]
 SIDE = {"host": "db", "port": 5432, "user": "op", "password": "s3cret", "database": "postgres"}
 
 
@@ -186,19 +183,15 @@ def test_settings_that_cannot_be_read(tmp_path: Path, settings: Settings) -> Non
     assert "s3cret" not in str(replace(settings, country="x").mail)
 
 
-def test_what_is_copied_is_all_that_the_watch_imports(tmp_path: Path) -> None:
-    copied = yaml.safe_load((ROOT / "roles/sync_data/vars/main.yml").read_text())["__sync_data_watch_files"]
-    package = tmp_path / "lib/ansible_collections/dfr/golive/plugins/module_utils"
-    package.mkdir(parents=True)
-    for name in copied:
-        shutil.copy(ROOT / "plugins/module_utils" / name, package)
-    shutil.copy(ROOT / "roles/sync_data/files/slot_watch.py", tmp_path)
+def test_what_is_installed_runs_without_ansible(tmp_path: Path) -> None:
+    assert _slot_watch.install(tmp_path)
+    assert not _slot_watch.install(tmp_path)
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "slot_watch.py")],
+        [sys.executable, "-B", "-m", _slot_watch.__name__],
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "lib")},
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (2, "")
