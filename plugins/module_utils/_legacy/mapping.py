@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
@@ -120,7 +121,7 @@ class Entity:
     deletions: str = "report"
     batch: int = 500
 
-    @property
+    @cached_property
     def parent(self) -> str:
         """The field that points to a record of the same entity; empty when there is none."""
         own = [name for name, field in self.fields.items() if field.reference == EntityTarget(self.name)]
