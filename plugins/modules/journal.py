@@ -38,6 +38,27 @@ options:
     description: The session, as M(dfr.golive.run_open) returned it; empty in check mode.
     type: str
     required: true
+  observers:
+    description: Who looks on. None of them can fail the task; what goes wrong with one is a warning.
+    type: dict
+    suboptions:
+      metrics_dir:
+        description:
+          - Folder on the state host that a Prometheus node exporter's textfile collector reads; a file
+            C(dfr_golive_<country>.prom) is replaced in it after each record.
+        type: path
+      events_url:
+        description:
+          - Where each record is sent as a CloudEvent (structured JSON), in order and at least once.
+          - A process of its own sends; what a receiver didn't take comes with the next event.
+        type: str
+      events_secret:
+        description:
+          - Shared with the receiver; signs each event as Standard Webhooks has it (HMAC-SHA256). None, no signature.
+        type: str
+      ca_path:
+        description: CA bundle for the receiver's certificate; the system's store when left out.
+        type: path
   event:
     description:
       - What happens.
@@ -171,16 +192,19 @@ outcome:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _open
+from ansible_collections.dfr.golive.plugins.module_utils import _observers, _open
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+from ansible_collections.dfr.golive.plugins.module_utils._observers import OBSERVER_OPTIONS
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     journal = Journal(module.params["state_dir"], module.params["country"])
     if module.check_mode:
         return _open.judge(journal, module.params)
-    return _open.journal_event(journal, module.params)
+    result = _open.journal_event(journal, module.params)
+    _observers.tell(journal, module.params["observers"], module.warn)
+    return result
 
 
 def main() -> None:
@@ -214,6 +238,7 @@ def main() -> None:
             "limit_seconds": {"type": "int", "default": 0},
             "triggers": {"type": "list", "elements": "dict", "default": []},
             "out_of_order": {"type": "str", "default": ""},
+            **OBSERVER_OPTIONS,
         },
         supports_check_mode=True,
     )

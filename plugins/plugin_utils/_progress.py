@@ -171,7 +171,7 @@ class Narrator:
         """A task has ended well."""
         self._learn(action, result)
         if action in SAYING_ACTIONS:
-            return self._headed([Line(f"{INDENT}{line}") for line in str(result.get("msg", "")).splitlines()])
+            return self._headed([Line(INDENT + line) for line in _told(result.get("msg", ""))])
         if action in QUIET_ACTIONS:
             return self._headed(self._end_of_phase(action, result))
         gates = list(_gates_in(result))
@@ -291,6 +291,13 @@ class Narrator:
             parts = _wrap(str(gate.get("detail", "")), self._width, first, " " * len(first))
             lines += [Line(part, kind) for part in parts or [first]]
         return lines
+
+
+def _told(message: Any) -> list[str]:
+    """What a playbook says, in lines; of a dictionary each entry that says anything."""
+    if isinstance(message, dict):
+        return [f"{name}: {value}" for name, value in message.items() if value not in ("", None, {}, [])]
+    return [str(line) for line in message] if isinstance(message, list) else str(message).splitlines()
 
 
 def _wrap(text: str, width: int, first: str, then: str) -> list[str]:

@@ -85,3 +85,17 @@ def test_nothing_has_ever_run(modules: Modules) -> None:
     info = modules.call(journal_info)
     assert (info["run"], info["runs"], info["lock"]) == ({}, [], {})
     assert "nothing has ever run" in info["text"]
+
+
+def test_who_looks_on_is_told_and_stops_nothing(modules: Modules, tmp_path: Path) -> None:
+    opened = modules.call(run_open)
+    ids = {"run_id": opened["run"]["id"], "session": opened["run"]["session"], "phase": "preflight"}
+    observers = {"metrics_dir": str(tmp_path)}
+    modules.call(journal, event="begin", gates=[GATE], observers=observers, **ids)
+    metrics = tmp_path / "dfr_golive_demo.prom"
+    assert 'phase="preflight",state="running"} 1' in metrics.read_text(encoding="utf-8")
+    metrics.unlink()
+    lost = {"metrics_dir": str(tmp_path / "none"), "events_url": "nowhere"}
+    done = modules.call(journal, event="finish", observers=lost, **ids)
+    assert done["event"] == "finish"
+    assert len(done["warnings"]) == 2

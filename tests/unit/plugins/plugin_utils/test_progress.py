@@ -178,3 +178,16 @@ def test_the_sentence_that_stops_the_run_stands_alone(narrator: Narrator) -> Non
 def test_an_unreachable_host(narrator: Narrator) -> None:
     narrator.task("Look")
     assert "UNREACHABLE Look" in said(narrator.unreachable("legacy", "no route to host"))
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [
+        ("one\ntwo", ["one", "two"]),
+        (["one", 2], ["one", "2"]),
+        ({"copied": 3, "why": "", "seconds": {}}, ["copied: 3"]),
+    ],
+)
+def test_what_a_playbook_says(narrator: Narrator, message: Any, lines: list[str]) -> None:
+    said_lines = narrator.ok("ansible.builtin.debug", "a", {"msg": message})
+    assert [line.text.strip() for line in said_lines] == lines
