@@ -299,7 +299,8 @@ def test_every_row_is_compared_when_that_is_asked_for(country: Country) -> None:
     said = country.refused("synchronise")
     assert "farmer id=3001 is extra" in said
     assert "somebody" not in said
-    country.on_copy("delete from farmer where code = 'extra'")
+    copy = f"{country.production}_incoming"
+    country.box.target.psql("delete from farmer where code = 'extra'", copy, "postgres")
     country("synchronise")
     compared = country("verify")["compared"]
     assert compared["kind"] == "full"
