@@ -22,8 +22,8 @@ def _text(value: Any) -> str:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "text": _text,
-    "number": lambda value: float(value),
-    "whole": lambda value: int(value),
+    "number": float,
+    "whole": int,
     "length": lambda value: len(as_text(value)),
     "lower": lambda value: as_text(value).lower(),
     "upper": lambda value: as_text(value).upper(),

@@ -456,7 +456,8 @@ class _Extraction:
 
     def _payload(self, candidate: _Candidate) -> str:
         outcome = candidate.outcome
-        assert outcome is not None  # noqa: S101 - a staged row was transformed
+        if outcome is None:
+            raise AssertionError("a staged row was transformed")
         references: dict[str, list[str] | None] = {}
         for name, at in outcome.references.items():
             if at is None:

@@ -417,4 +417,4 @@ def _field(
 
 def _steps(said: Any) -> Iterator[Step]:
     for one in said:
-        yield Step(one, {}) if isinstance(one, str) else Step(*next(iter(one.items())))
+        yield from [Step(one, {})] if isinstance(one, str) else [Step(*item) for item in one.items()]

@@ -182,7 +182,7 @@ class _Records:
 
     def header(self, path: Path) -> list[str]:
         try:
-            for _ in range(self._header_line):
+            for _skipped in range(self._header_line):
                 self._lines.accept()
                 line = next(self._lines)
         except StopIteration:

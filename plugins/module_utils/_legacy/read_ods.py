@@ -144,7 +144,7 @@ class _Reader:
         if len(self._cells) + repeated > self._max_columns:
             # Empty cells up to the last column there can be are how a row ends; full ones are too many.
             repeated = 0 if value is None else self._max_columns + 1 - len(self._cells)
-        for _ in range(repeated):
+        for _cell in range(repeated):
             place = len(self._cells)
             filled = covered and value is None and place in self._down
             self._cells.append(self._down[place][1] if filled else value)

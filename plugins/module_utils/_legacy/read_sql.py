@@ -244,13 +244,13 @@ class SqlSource:
 
     def _table(self, name: str) -> Any:
         self._types(name)
-        schema, _, table = name.rpartition(".")
+        schema, _dot, table = name.rpartition(".")
         return self._sa.table(table, schema=schema or None)
 
     def _types(self, name: str) -> dict[str, Any]:
         """Columns of a table as the database declares them."""
         if name not in self._columns:
-            schema, _, table = name.rpartition(".")
+            schema, _dot, table = name.rpartition(".")
             with _asking(self._sa, self._mapping.name):
                 inspector = self._sa.inspect(self._connection)
                 try:

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-Value = str | int | float | bool | None
+Value: TypeAlias = "str | int | float | bool | None"
 
 
 @dataclass(frozen=True, slots=True)

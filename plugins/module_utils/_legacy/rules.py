@@ -19,7 +19,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.transform impor
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.values import Invalid, folded, shown
 
 Fields = dict[str, Any]
-Asked = Callable[[Fields], Problem | None]
+Asked = Callable[[Fields], "Problem | None"]
 
 
 class Rules:
@@ -181,9 +181,9 @@ def _coordinates(said: dict[str, Any], _entity: Entity) -> list[Asked]:
     south, west, north, east = said.get("within", (-90, -180, 90, 180))
     north_south, east_west = said["latitude"], said["longitude"]
 
-    def inside(latitude: float, longitude: float) -> bool:
-        across = west <= longitude <= east if west <= east else longitude >= west or longitude <= east
-        return bool(south <= latitude <= north and across)
+    def inside(up: float, along: float) -> bool:
+        across = west <= along <= east if west <= east else along >= west or along <= east
+        return bool(south <= up <= north and across)
 
     def asked(fields: Fields) -> Problem | None:
         if north_south not in fields or east_west not in fields:

@@ -307,7 +307,7 @@ AXES = {"latitude": (90.0, "NS"), "longitude": (180.0, "EWO")}
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _DEGREES = re.compile(
     rf"(?P<front>[NSEWO])?\s*(?P<sign>[+-])?\s*(?P<d>{_NUMBER})\s*(?:°|º|deg|\s)?\s*"
-    rf"(?:(?P<m>{_NUMBER})\s*(?:'|′|min|\s)?\s*(?:(?P<s>{_NUMBER})\s*(?:\"|″|”|''|sec)?)?)?\s*(?P<back>[NSEWO])?",
+    rf"(?:(?P<m>{_NUMBER})\s*(?:'|′|min|\s)?\s*(?:(?P<s>{_NUMBER})\s*(?:\"|″|\u201d|''|sec)?)?)?\s*(?P<back>[NSEWO])?",
     re.IGNORECASE,
 )
 
