@@ -1,0 +1,278 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way back once users are in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: reverse_path
+short_description: Keep what users write in production, and bring it back when the country goes back
+version_added: "1.0.0"
+description:
+  - V(prepared) belongs right after production was swapped in, while both databases are fenced. From then on a
+    slot in production keeps every write with the row before it; with O(mode=replication) staging applies each
+    write as it comes, through a subscription of its own.
+  - V(brought_back) fences production, writes the pack, waits until staging has everything, compares every row
+    that was written to on both sides, sets sequences and brings the new files. With O(mode=pack) staging is left
+    as it is, and the pack holds everything.
+  - Tables that say something about an environment and nothing about the country (identity, addresses, mail
+    servers, jobs) never go back; RV(excluded) names them.
+  - The pack holds personal data. It lies in O(pack_dir) for root alone; only digests and counts are returned.
+author:
+  - the dfr.golive contributors (@dfr-golive)
+attributes:
+  check_mode:
+    support: full
+    description: Asks what has to be asked, says what would be done and changes nothing.
+  diff_mode:
+    support: none
+    description: There are rows to show, which say who people are.
+options:
+  state:
+    description:
+      - V(preparable) and V(ready) only ask, and return gates. The first belongs before the freeze, the second before
+        the door opens.
+      - V(absent) drops subscription, slots and publication and gives the tables their replica identities back. Packs
+        stay.
+    type: str
+    required: true
+    choices: [preparable, prepared, ready, brought_back, absent]
+  run_id:
+    description: The run on whose behalf this is done.
+    type: str
+    required: true
+  country:
+    description: Short code of the country.
+    type: str
+    required: true
+  mode:
+    description:
+      - V(replication) brings writes back into staging, V(pack) only into a folder.
+      - With V(none) nothing is prepared, and there is no way back once users are in.
+    type: str
+    required: true
+    choices: [replication, pack, none]
+  production:
+    description: Production's database.
+    type: dict
+    required: true
+    suboptions: &side
+      login_host:
+        description: Host name or address of the server, as seen from the managed host.
+        type: str
+        required: true
+      login_port:
+        description: TCP port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: The operator's role there.
+        type: str
+        required: true
+      login_password:
+        description: Password of the operator's role.
+        type: str
+        required: true
+      database:
+        description: The application's database.
+        type: str
+        required: true
+      maintenance_database:
+        description: Another database of the same cluster, in which before-states are kept.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on the managed host; the system's store when empty.
+        type: path
+      connect_timeout:
+        description: Limit for opening a connection, in seconds.
+        type: int
+        default: 10
+      app_role:
+        description: The application's role.
+        type: str
+        required: true
+      uuid:
+        description: Odoo's C(database.uuid) of this database.
+        type: str
+        required: true
+  staging:
+    description: Staging's database, frozen by this run.
+    type: dict
+    required: true
+    suboptions: *side
+  reach:
+    description: How staging's server reaches production's server.
+    type: dict
+    required: true
+    suboptions:
+      host:
+        description: Host name or address as staging's server sees it.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        default: 5432
+      ssl_mode:
+        description: TLS mode, as libpq names them.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: CA bundle on staging's server; the system's store when empty.
+        type: str
+  excluded_tables:
+    description: More tables that belong to an environment, beside those that are known.
+    type: list
+    elements: str
+    default: []
+  exempt_roles:
+    description: Roles that the fences leave alone.
+    type: list
+    elements: str
+    default: [postgres]
+  fence_purpose:
+    description: Names the fence around production; its later undo lifts it under this name.
+    type: str
+    default: sync
+  pack_dir:
+    description: Folder on this host in which each run's pack gets a folder of its own.
+    type: path
+    required: true
+  filestore:
+    description: Production's filestore here, and the way to staging's.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: Directory of production's filestores on this host.
+        type: path
+        required: true
+      staging_owner:
+        description: Numeric C(uid:gid) of staging's application.
+        type: str
+        required: true
+      host:
+        description: Staging's host, as this host reaches it.
+        type: str
+        required: true
+      port:
+        description: SSH port there.
+        type: int
+        default: 22
+      user:
+        description: Account there whose key may only write below the filestores.
+        type: str
+        required: true
+      key:
+        description: Private key on this host.
+        type: path
+        required: true
+      known_hosts:
+        description: File that pins that host's key.
+        type: path
+        required: true
+  limit_seconds:
+    description: Limit for draining and for moving files, in seconds.
+    type: int
+    default: 600
+requirements:
+  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
+  - rsync and ssh on the managed host
+seealso:
+  - module: dfr.golive.pack_replay
+"""
+
+EXAMPLES = r"""
+- name: Keep what users will write
+  dfr.golive.reverse_path:
+    state: prepared
+    run_id: "{{ golive_run.id }}"
+    country: tonga
+    mode: replication
+    production: "{{ production_login }}"
+    staging: "{{ staging_login }}"
+    reach: {host: production-db.internal}
+    pack_dir: /var/lib/dfr-golive/packs
+    filestore:
+      path: /srv/dfr/odoo/data/filestore
+      staging_owner: "100:101"
+      host: staging.example.org
+      user: dfr-filestore
+      key: /root/.ssh/dfr_golive_back
+      known_hosts: /root/.ssh/dfr_golive_back.known_hosts
+  delegate_to: production
+"""
+
+RETURN = r"""
+gates:
+  description: What was asked.
+  returned: with O(state=preparable) and O(state=ready)
+  type: list
+  elements: dict
+evidence:
+  description: What came back. Writes, rows, seconds, the digest of the pack and the verdict; no personal data.
+  returned: with O(state=prepared) and O(state=brought_back)
+  type: dict
+excluded:
+  description: Tables that never go back, with the reason.
+  returned: with O(state=prepared)
+  type: dict
+dropped:
+  description: What was removed.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils import _bring_back, _reverse
+from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._reverse import REVERSE_OPTIONS, Way
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    state = module.params["state"]
+    way = Way.from_params(module.params)
+    if state in ("preparable", "ready"):
+        gates = _reverse.preparable(way) if state == "preparable" else _reverse.ready(way)
+        return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
+    if state == "prepared":
+        if module.check_mode:
+            return {"changed": way.mode != "none" and _reverse.remembered(way) is None, "evidence": {}}
+        made = _reverse.prepare(way)
+        return {"changed": made.pop("changed"), "evidence": made, "excluded": _reverse.ENVIRONMENT}
+    if state == "brought_back":
+        if module.check_mode:
+            _bring_back.refuse_closed(way)
+            return {"changed": True, "evidence": {}}
+        return _bring_back.bring_back(way)
+    if module.check_mode:
+        return {"changed": _reverse.remembered(way) is not None, "dropped": []}
+    return _reverse.drop(way)
+
+
+def main() -> None:
+    states = ["preparable", "prepared", "ready", "brought_back", "absent"]
+    run_module(
+        AnsibleModule(
+            argument_spec={**REVERSE_OPTIONS, "state": {"type": "str", "required": True, "choices": states}},
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
