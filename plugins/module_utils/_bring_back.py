@@ -66,7 +66,8 @@ def bring_back(way: Way) -> dict[str, Any]:
     if kept is not None and kept["stage"] == "brought":
         return {"changed": False, "evidence": kept["evidence"]}
     refuse_closed(way)
-    assert kept is not None  # noqa: S101  the gates have just said so
+    if kept is None:
+        raise GoliveError(f"No way back was prepared for {way.production.name}.")
     started = time.monotonic()
     _fence(way)
     if way.mode == REPLICATION:

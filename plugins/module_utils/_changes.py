@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 OPERATIONS = {b"I": "insert", b"U": "update", b"D": "delete"}
 
-Row = dict[str, str | None]
+Row = dict[str, "str | None"]
 
 
 @dataclass(frozen=True)

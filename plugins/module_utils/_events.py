@@ -20,7 +20,6 @@ import hmac
 import json
 import os
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.dfr.golive.plugins.module_utils import _kept
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Record
@@ -124,10 +124,15 @@ def post(receiver: Receiver, body: bytes, headers: dict[str, str]) -> None:
     Raises:
         OSError: it wasn't taken.
     """
-    request = urllib.request.Request(receiver.url, body, headers, method="POST")  # noqa: S310 (scheme checked)
-    context = trust(receiver.ca_path) if receiver.url.startswith("https:") else None
-    with urllib.request.urlopen(request, timeout=receiver.timeout, context=context):  # noqa: S310
-        pass
+    open_url(
+        receiver.url,
+        data=body,
+        headers=headers,
+        method="POST",
+        timeout=receiver.timeout,
+        ca_path=receiver.ca_path or None,
+        follow_redirects="none",
+    ).close()
 
 
 def deliver(

@@ -37,7 +37,7 @@ def render(country: str, run: RunState | None, records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-Samples = list[tuple[dict[str, str], float | int]]
+Samples = list[tuple[dict[str, str], float]]
 
 
 def _families(run: RunState | None, records: list[Record]) -> Iterator[tuple[str, str, str, Samples]]:

@@ -35,7 +35,7 @@ FILES = "files"
 README = "README.txt"
 
 Name = tuple[str, str]
-Key = tuple[str | None, ...]
+Key = tuple["str | None", ...]
 
 
 @dataclass(frozen=True)

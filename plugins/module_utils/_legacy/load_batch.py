@@ -159,7 +159,7 @@ class Loader:
 
     def _touched(self, row: Row, found: Mapping[str, Any]) -> bool:
         """Whether somebody changed our fields since our last load; a later date alone doesn't say so."""
-        when, _, digest = row.stamp.partition(" ")
+        when, _blank, digest = row.stamp.partition(" ")
         if when and when == _moment(found["write_date"]):
             return False
         mine = {name: found.get(name) for name in row.values}

@@ -170,7 +170,8 @@ class OdooTarget:
             else:
                 single.append((ids[0], values))
         if single:
-            self._call(model, "web_save_multi", [i for i, _ in single], [v for _, v in single], {})
+            ids, values = zip(*single, strict=True)
+            self._call(model, "web_save_multi", list(ids), list(values), {})
 
     def unlink(self, model: str, ids: Sequence[int]) -> None:
         self._call(model, "unlink", list(ids))

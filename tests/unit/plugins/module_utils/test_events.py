@@ -29,7 +29,7 @@ OWNER = Owner(user="operator", host="controller")
 def journal(tmp_path: Path) -> Journal:
     made = Journal(tmp_path, "demo")
     with made.writing() as writer:
-        holder = writer.take("demo-1", "golive", OWNER)
+        holder = writer.take("demo-1", "golive", OWNER, 900)
         writer.append(holder.session, "open", mode="live")
         writer.append(holder.session, "fail", "sync_data", reason="No.\nAnd more.", result={"rows": 3})
     return made

@@ -15,7 +15,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 def journal(tmp_path: Path) -> Journal:
     made = Journal(tmp_path / "state", "demo")
     with made.writing() as writer:
-        holder = writer.take("demo-1", "golive", Owner())
+        holder = writer.take("demo-1", "golive", Owner(), 900)
         writer.append(holder.session, "open", mode="live")
     return made
 

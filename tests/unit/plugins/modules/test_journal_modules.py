@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dfr.golive.plugins.modules import journal, journal_info, run_open
 
@@ -87,7 +88,11 @@ def test_nothing_has_ever_run(modules: Modules) -> None:
     assert "nothing has ever run" in info["text"]
 
 
-def test_who_looks_on_is_told_and_stops_nothing(modules: Modules, tmp_path: Path) -> None:
+def test_who_looks_on_is_told_and_stops_nothing(
+    modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
     opened = modules.call(run_open)
     ids = {"run_id": opened["run"]["id"], "session": opened["run"]["session"], "phase": "preflight"}
     observers = {"metrics_dir": str(tmp_path)}
@@ -98,4 +103,4 @@ def test_who_looks_on_is_told_and_stops_nothing(modules: Modules, tmp_path: Path
     lost = {"metrics_dir": str(tmp_path / "none"), "events_url": "nowhere"}
     done = modules.call(journal, event="finish", observers=lost, **ids)
     assert done["event"] == "finish"
-    assert len(done["warnings"]) == 2
+    assert len(warnings) == 2
