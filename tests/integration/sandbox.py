@@ -277,6 +277,8 @@ class Story:
         self.name = f"story{next(NUMBERS)}"
         self.copy = f"{self.name}_incoming"
         self.source_server, self.target_server = sandbox.source, sandbox.target
+        # An earlier story's cutover leaves the application fenced out, as it should.
+        self.source_server.psql("alter role odoo login")
         self.source_server.psql(f"create database {self.name} owner odoo")
         if schema:
             self.on_source(schema)
