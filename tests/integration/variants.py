@@ -58,6 +58,8 @@ class Variant:
         self.home = folder / "ansible"
         self.artifacts = folder / "artifacts"
         self.set("country.yml", "golive_state_dir", self.state_dir)
+        # The timers that prepare.yml put on the lab's hosts look into the lab's own folder.
+        self.set("country.yml", "freeze_legacy_lease_seconds", 0)
         self.set("country.yml", "golive_artifacts_dir", str(self.artifacts))
 
     def file(self, name: str) -> Path:

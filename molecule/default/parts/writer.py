@@ -170,7 +170,8 @@ def main() -> int:
     registry = KINDS[settings["kind"]](settings)
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
-    number = int(time.time())
+    # Tenths of a second: a writer that is started again never reuses a number, as it makes fewer than ten a second.
+    number = int(time.time() * 10)
     with Path(sys.argv[2]).open("a", encoding="utf-8", buffering=1) as log:
         while not stopping:
             number += 1
