@@ -27,7 +27,6 @@ SECTION = "options"
 LOCKED_MODE = 0o440
 # What passlib's context in Odoo 19 asks for; fewer and Odoo would hash again at every start.
 HASH_ROUNDS = 600_000
-SECRET_KEYS = frozenset({"admin_passwd", "db_password", "smtp_password", "smtp_ssl_private_key_filename"})
 # Keys that the inventory may not set here: others own them, or they'd loosen what is being locked.
 RESERVED_KEYS = frozenset(
     {"admin_passwd", "data_dir", "db_name", "dbfilter", "dev_mode", "list_db", "proxy_mode"}

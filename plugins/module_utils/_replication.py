@@ -28,7 +28,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
 from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     DriftError,
     GoliveError,
-    ProbeError,
     one_line,
     require,
 )
@@ -590,11 +589,3 @@ def status(pair: Pair) -> dict[str, Any]:
         "worker": bool(follower and follower.worker),
         "apply_errors": follower.errors if follower else 0,
     }
-
-
-def refuse_unless_logical(conn: psycopg.Connection[Any], where: str) -> None:
-    level = scalar(conn, "select current_setting('wal_level')")
-    if level != "logical":
-        raise ProbeError(
-            f"{where} runs with wal_level = {level}.", remedy="Set wal_level = logical and restart it."
-        )

@@ -69,8 +69,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._wal import (
 if TYPE_CHECKING:
     import psycopg
 
-DUMP = "dump"
-
 
 def seed(pair: Pair, *, tell: Tell = nobody) -> dict[str, Any]:
     """Make the copy, or go on with it, until it follows its source. Nothing to do when it does.

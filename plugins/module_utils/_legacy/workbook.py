@@ -16,7 +16,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.sources import unreadable
 
 MAX_ENTRIES = 10_000
-MAX_SMALL_PART = 67_108_864
 # Compressed less than this many times nothing is suspicious in a small file.
 SMALL = 10_485_760
 BLOCK = 1 << 20
