@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import APPLICATION, suboptions
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = f"""
 options:
   run_id:
     description: The run on whose behalf this is done; part of the backup's name.
@@ -23,51 +25,7 @@ options:
     description: The production database.
     type: dict
     required: true
-    suboptions:
-      login_host:
-        description: Host name or address of the PostgreSQL server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role; it needs no superuser right.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The database's name.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster, in which before-states are kept.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
-      app_role:
-        description: The application's role, which owns the data.
-        type: str
-        required: true
-      uuid:
-        description: C(database.uuid) that this database must have.
-        type: str
-        required: true
+    {suboptions(APPLICATION, 2)}
   filestore_path:
     description: Production's directory of filestores on the managed host.
     type: path

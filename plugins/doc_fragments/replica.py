@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import CONNECTION, REACH, suboptions
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = f"""
 options:
   name:
     description: What the copy is for; stays the same when databases are renamed.
@@ -20,43 +22,7 @@ options:
         owners.
     type: dict
     required: true
-    suboptions: &side
-      login_host:
-        description: Host name or address of this side's server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role there.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The database's name.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster, in which before-states are kept.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
+    {suboptions(CONNECTION, 2)}
   target:
     description:
       - The copy, which need not exist.
@@ -64,7 +30,7 @@ options:
         before PostgreSQL 16 only a superuser may make a subscription.
     type: dict
     required: true
-    suboptions: *side
+    {suboptions(CONNECTION, 2)}
   owner:
     description: The role that owns the copy and all in it.
     type: str
@@ -73,23 +39,7 @@ options:
     description: How the target's server reaches the source's server.
     type: dict
     required: true
-    suboptions:
-      host:
-        description: Host name or address as the target's server sees it.
-        type: str
-        required: true
-      port:
-        description: TCP port.
-        type: int
-        default: 5432
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the target's server; the system's store when empty.
-        type: str
+    {suboptions(REACH, 2)}
   work_dir:
     description: Directory on the managed host for definitions and small tables on their way.
     type: path

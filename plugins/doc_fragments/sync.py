@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import APPLICATION, REACH, suboptions
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = f"""
 options:
   run_id:
     description: The run on whose behalf this is done.
@@ -25,56 +27,12 @@ options:
   source:
     description: The frozen staging database. Required unless O(method=none).
     type: dict
-    suboptions: &side
-      login_host:
-        description: Host name or address of the PostgreSQL server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role; it needs no superuser right.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The database's name.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster, in which before-states are kept.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
-      app_role:
-        description: The application's role, which owns the data.
-        type: str
-        required: true
-      uuid:
-        description: C(database.uuid) that this database must have.
-        type: str
-        required: true
+    {suboptions(APPLICATION, 2)}
   target:
     description: The production database.
     type: dict
     required: true
-    suboptions: *side
+    {suboptions(APPLICATION, 2)}
   filestore:
     description: Where the files lie and come from. Required unless O(method=none).
     type: dict
@@ -115,23 +73,7 @@ options:
         description: How production's database server reaches staging's.
         type: dict
         required: true
-        suboptions:
-          host:
-            description: Host name or address as production's server sees it.
-            type: str
-            required: true
-          port:
-            description: TCP port.
-            type: int
-            default: 5432
-          ssl_mode:
-            description: TLS mode, as libpq names them.
-            type: str
-            default: verify-full
-            choices: [disable, prefer, require, verify-ca, verify-full]
-          ca_cert:
-            description: CA bundle on production's database server; the system's store when empty.
-            type: str
+        {suboptions(REACH, 4)}
       drain_seconds:
         description: Limit for applying what is still under way once staging is frozen, in seconds.
         type: int

@@ -37,6 +37,17 @@ from ansible_collections.dfr.golive.plugins.module_utils._tls import trust, utc_
 _ADDRESS = re.compile(r"[^@\s<>,;:\"()\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
+MAIL_OPTIONS: dict[str, Any] = {
+    "mail_host": {"type": "str", "required": True},
+    "mail_port": {"type": "int", "default": 25},
+    "mail_sender": {"type": "str", "required": True},
+    "mail_user": {"type": "str", "default": ""},
+    "mail_password": {"type": "str", "default": "", "no_log": True},
+    "mail_tls": {"type": "str", "default": "never", "choices": ["never", "starttls", "tls"]},
+    "ca_path": {"type": "str", "default": ""},
+}
+
+
 @dataclass(frozen=True)
 class MailServer:
     """Where mail is handed over, see golive_mail.
@@ -55,6 +66,12 @@ class MailServer:
     tls: str = "never"
     ca_path: str = ""
     timeout: float = 15.0
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> MailServer:
+        """From a module's parameters, see `MAIL_OPTIONS`."""
+        named = {name.removeprefix("mail_"): params[name] for name in MAIL_OPTIONS}
+        return cls(**named)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any], ca_path: str = "") -> MailServer:

@@ -23,6 +23,9 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
+extends_documentation_fragment:
+  - dfr.golive.mail
+  - dfr.golive.mail.audiences
 options:
   state_dir:
     description: Folder of the before-states on this host.
@@ -39,40 +42,6 @@ options:
   run_id:
     description: The run that announces; another run announces anew.
     type: str
-    required: true
-  mail_host:
-    description: Name or address of the mail server.
-    type: str
-    required: true
-  mail_port:
-    description: TCP port of the mail server.
-    type: int
-    required: true
-  mail_sender:
-    description: Address that mails come from.
-    type: str
-    required: true
-  mail_user:
-    description: Login at the mail server; empty for none.
-    type: str
-    default: ''
-  mail_password:
-    description: Password of O(mail_user).
-    type: str
-    default: ''
-  mail_tls:
-    description: Whether and how the connection is encrypted.
-    type: str
-    choices: [never, starttls, tls]
-    default: never
-  ca_path:
-    description: CA bundle to verify the mail server with; empty for the system's own.
-    type: str
-    default: ''
-  audiences:
-    description: Who is told, each with C(name), C(language) and C(to), a list of addresses.
-    type: list
-    elements: dict
     required: true
   texts_path:
     description:
@@ -113,6 +82,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _hypercare, _kept
 from ansible_collections.dfr.golive.plugins.module_utils._announce import (
+    MAIL_OPTIONS,
     Audience,
     MailServer,
     Postbox,
@@ -124,15 +94,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import run_modu
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    server = MailServer(
-        host=params["mail_host"],
-        port=params["mail_port"],
-        sender=params["mail_sender"],
-        user=params["mail_user"],
-        password=params["mail_password"],
-        tls=params["mail_tls"],
-        ca_path=params["ca_path"],
-    )
+    server = MailServer.from_params(params)
     path = _kept.kept_path(params["state_dir"], params["country"], "announcements")
     postbox = Postbox(server, path, params["title"])
     audiences = [Audience.from_dict(raw) for raw in params["audiences"]]
@@ -158,13 +120,7 @@ def main() -> None:
             "country": {"type": "str", "required": True},
             "title": {"type": "str", "required": True},
             "run_id": {"type": "str", "required": True},
-            "mail_host": {"type": "str", "required": True},
-            "mail_port": {"type": "int", "required": True},
-            "mail_sender": {"type": "str", "required": True},
-            "mail_user": {"type": "str", "default": ""},
-            "mail_password": {"type": "str", "default": "", "no_log": True},
-            "mail_tls": {"type": "str", "choices": ["never", "starttls", "tls"], "default": "never"},
-            "ca_path": {"type": "str", "default": ""},
+            **MAIL_OPTIONS,
             "audiences": {"type": "list", "elements": "dict", "required": True},
             "texts_path": {"type": "path", "required": True},
         },

@@ -22,41 +22,10 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
+extends_documentation_fragment:
+  - dfr.golive.mail
+  - dfr.golive.mail.audiences
 options:
-  mail_host:
-    description: Name or address of the mail server.
-    type: str
-    required: true
-  mail_port:
-    description: TCP port of the mail server.
-    type: int
-    required: true
-  mail_sender:
-    description: Address that mails come from.
-    type: str
-    required: true
-  mail_user:
-    description: Login at the mail server; empty for none.
-    type: str
-    default: ''
-  mail_password:
-    description: Password of O(mail_user).
-    type: str
-    default: ''
-  mail_tls:
-    description: Whether and how the connection is encrypted.
-    type: str
-    choices: [never, starttls, tls]
-    default: never
-  ca_path:
-    description: CA bundle to verify the mail server with; empty for the system's own.
-    type: str
-    default: ''
-  audiences:
-    description: Who is told, each with C(name), C(language) and C(to), a list of addresses.
-    type: list
-    elements: dict
-    required: true
   templates:
     description: Paths of the announcement templates there are, C(announcement.<language>.txt.j2).
     type: list
@@ -122,22 +91,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _hypercare
-from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer
+from ansible_collections.dfr.golive.plugins.module_utils._announce import MAIL_OPTIONS, Audience, MailServer
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     gates = _hypercare.gates(
-        server=MailServer(
-            host=params["mail_host"],
-            port=params["mail_port"],
-            sender=params["mail_sender"],
-            user=params["mail_user"],
-            password=params["mail_password"],
-            tls=params["mail_tls"],
-            ca_path=params["ca_path"],
-        ),
+        server=MailServer.from_params(params),
         audiences=[Audience.from_dict(raw) for raw in params["audiences"]],
         templates=params["templates"],
         schedule=_hypercare.Schedule(
@@ -155,13 +116,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "mail_host": {"type": "str", "required": True},
-            "mail_port": {"type": "int", "required": True},
-            "mail_sender": {"type": "str", "required": True},
-            "mail_user": {"type": "str", "default": ""},
-            "mail_password": {"type": "str", "default": "", "no_log": True},
-            "mail_tls": {"type": "str", "choices": ["never", "starttls", "tls"], "default": "never"},
-            "ca_path": {"type": "str", "default": ""},
+            **MAIL_OPTIONS,
             "audiences": {"type": "list", "elements": "dict", "required": True},
             "templates": {"type": "list", "elements": "str", "required": True},
             "days": {"type": "int", "required": True},

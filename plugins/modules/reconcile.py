@@ -28,50 +28,6 @@ attributes:
     description: There is nothing to show.
     support: none
 options:
-  source:
-    description: The database the data comes from. The operator's role has to be allowed to read all tables.
-    type: dict
-    suboptions: &side
-      login_host:
-        description: Host name or address of this side's server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role there.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The database's name.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster; not used here.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
-  target:
-    description: The database the data goes to.
-    type: dict
-    suboptions: *side
   filestore:
     description: Directory of the target's files on this host, to check attachments against; left out when empty.
     type: path
@@ -152,8 +108,7 @@ options:
     description: Limit for each statement.
     type: int
     default: 600
-requirements:
-  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
+extends_documentation_fragment: dfr.golive.postgres.source_and_target
 """
 
 EXAMPLES = r"""

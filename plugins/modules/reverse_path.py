@@ -30,6 +30,7 @@ attributes:
   diff_mode:
     support: none
     description: There are rows to show, which say who people are.
+extends_documentation_fragment: dfr.golive.postgres.production_and_staging
 options:
   state:
     description:
@@ -55,81 +56,6 @@ options:
     type: str
     required: true
     choices: [replication, pack, none]
-  production:
-    description: Production's database.
-    type: dict
-    required: true
-    suboptions: &side
-      login_host:
-        description: Host name or address of the server, as seen from the managed host.
-        type: str
-        required: true
-      login_port:
-        description: TCP port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: The operator's role there.
-        type: str
-        required: true
-      login_password:
-        description: Password of the operator's role.
-        type: str
-        required: true
-      database:
-        description: The application's database.
-        type: str
-        required: true
-      maintenance_database:
-        description: Another database of the same cluster, in which before-states are kept.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on the managed host; the system's store when empty.
-        type: path
-      connect_timeout:
-        description: Limit for opening a connection, in seconds.
-        type: int
-        default: 10
-      app_role:
-        description: The application's role.
-        type: str
-        required: true
-      uuid:
-        description: Odoo's C(database.uuid) of this database.
-        type: str
-        required: true
-  staging:
-    description: Staging's database, frozen by this run.
-    type: dict
-    required: true
-    suboptions: *side
-  reach:
-    description: How staging's server reaches production's server.
-    type: dict
-    required: true
-    suboptions:
-      host:
-        description: Host name or address as staging's server sees it.
-        type: str
-        required: true
-      port:
-        description: TCP port.
-        type: int
-        default: 5432
-      ssl_mode:
-        description: TLS mode, as libpq names them.
-        type: str
-        default: verify-full
-        choices: [disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: CA bundle on staging's server; the system's store when empty.
-        type: str
   excluded_tables:
     description: More tables that belong to an environment, beside those that are known.
     type: list
@@ -186,7 +112,6 @@ options:
     type: int
     default: 600
 requirements:
-  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
   - rsync and ssh on the managed host
 seealso:
   - module: dfr.golive.pack_replay

@@ -20,6 +20,7 @@ author:
   - the dfr.golive contributors (@dfr-golive)
 extends_documentation_fragment:
   - dfr.golive.sync
+  - dfr.golive.mail
 attributes:
   check_mode:
     support: full
@@ -40,35 +41,6 @@ options:
     description: The file that makes cron start the watch; it removes it when it ends.
     type: path
     required: true
-  mail_host:
-    description: The mail server.
-    type: str
-    required: true
-  mail_port:
-    description: Its port.
-    type: int
-    default: 25
-  mail_sender:
-    description: The sender's address.
-    type: str
-    required: true
-  mail_user:
-    description: Login at the mail server; none when empty.
-    type: str
-    default: ''
-  mail_password:
-    description: Its password.
-    type: str
-    default: ''
-  mail_tls:
-    description: V(never), V(starttls) or V(tls).
-    type: str
-    default: never
-    choices: [never, starttls, tls]
-  ca_path:
-    description: CA bundle for the mail server's certificate; the system's store when empty.
-    type: str
-    default: ''
   to:
     description: Addresses that are warned; nobody but the log of the watch when empty.
     type: list
@@ -109,6 +81,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _kept, _slot_watch
+from ansible_collections.dfr.golive.plugins.module_utils._announce import MAIL_OPTIONS
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
@@ -117,16 +90,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     Plan,
     look,
 )
-
-MAIL_OPTIONS: dict[str, Any] = {
-    "mail_host": {"type": "str", "required": True},
-    "mail_port": {"type": "int", "default": 25},
-    "mail_sender": {"type": "str", "required": True},
-    "mail_user": {"type": "str", "default": ""},
-    "mail_password": {"type": "str", "default": "", "no_log": True},
-    "mail_tls": {"type": "str", "default": "never", "choices": ["never", "starttls", "tls"]},
-    "ca_path": {"type": "str", "default": ""},
-}
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
