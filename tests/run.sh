@@ -33,6 +33,8 @@ story() { # scenario: converge and verify, each of which must have played someth
     rm -f artifacts/story-*.log
     if ! molecule test --scenario-name "$1" --destroy never >"$log" 2>&1; then
         tail -n 150 "$log"
+        # The names at the very end: of a long output that is what people are shown first.
+        [ "$1" != faults ] || grep -A 1 '^failed' artifacts/faults.log
         exit 1
     fi
     if ! grep -q 'PLAY RECAP' "$log" || ! grep -q 'The judge looks' "$log"; then

@@ -20,6 +20,7 @@ from variants import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "inventories" / "demo"
+PLAYED = ROOT / "artifacts" / "faults.log"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,21 @@ class Server:
         return PostgresLogin(
             self.address, self.port, user, password, database, ssl_mode="verify-ca", ca_cert=self.ca
         )
+
+
+def pytest_sessionstart() -> None:
+    PLAYED.parent.mkdir(exist_ok=True)
+    PLAYED.write_text("")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A line for each test as it ends: Molecule shows what pytest says only when all is over."""
+    if report.when == "call" or not report.passed:
+        with PLAYED.open("a", encoding="utf-8") as played:
+            played.write(f"{report.outcome} {report.nodeid} ({report.when}, {report.duration:.1f} s)\n")
+            if report.failed:
+                crash = getattr(report.longrepr, "reprcrash", None)
+                played.write(f"    {crash.message.splitlines()[0] if crash else report.longreprtext}\n")
 
 
 @pytest.fixture(scope="session", autouse=True)
