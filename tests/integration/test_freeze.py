@@ -479,6 +479,11 @@ FORGET = (
     "do $$ begin if to_regclass('dfr_golive.kept') is not null then"
     " delete from dfr_golive.kept where name like 'fence%'; end if; end $$;"
 )
+KEPT = (
+    "select case when to_regclass('dfr_golive.kept') is null then '0' else"
+    " (xpath('//kept/text()', query_to_xml('select count(*) as kept from dfr_golive.kept"
+    " where name like ''fence_it%''', false, true, '')))[1]::text end"
+)
 
 
 @pytest.fixture
@@ -515,8 +520,7 @@ def access(server: Server) -> str:
         "select d.datname, pg_get_userbyid(a.grantor), a.grantee::regrole, a.privilege_type, a.is_grantable"
         " from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a"
         " where d.datname like 'fence%' order by 1, 2, 3, 4;"
-        "select rolname, rolcanlogin from pg_roles where rolname like 'fence%' order by 1;"
-        "select count(*) from dfr_golive.kept where name like 'fence_it%'"
+        "select rolname, rolcanlogin from pg_roles where rolname like 'fence%' order by 1;" + KEPT
     )
 
 
