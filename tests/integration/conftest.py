@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from variants import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "inventories" / "demo"
-PLAYED = ROOT / "artifacts" / "faults.log"
 
 
 @dataclass(frozen=True)
@@ -71,28 +71,40 @@ class Server:
         )
 
 
-def pytest_sessionstart() -> None:
-    PLAYED.parent.mkdir(exist_ok=True)
-    PLAYED.write_text("")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that bring servers of their own (``box``) need no lab: ``-m sandbox`` chooses them."""
+    for item in items:
+        if "box" in getattr(item, "fixturenames", ()):
+            item.add_marker("sandbox")
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+def played(config: pytest.Config) -> Path:
+    return ROOT / "artifacts" / f"played-{'sandbox' if config.getoption('-m') == 'sandbox' else 'lab'}.log"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    path = played(session.config)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A line for each test as it ends: Molecule shows what pytest says only when all is over."""
+    report = yield
     if report.when == "call" or not report.passed:
-        with PLAYED.open("a", encoding="utf-8") as played:
-            played.write(f"{report.outcome} {report.nodeid} ({report.when}, {report.duration:.1f} s)\n")
+        with played(item.config).open("a", encoding="utf-8") as lines:
+            lines.write(f"{report.outcome} {report.nodeid} ({report.when}, {report.duration:.1f} s)\n")
             if report.failed:
                 crash = getattr(report.longrepr, "reprcrash", None)
-                played.write(f"    {crash.message.splitlines()[0] if crash else report.longreprtext}\n")
+                lines.write(f"    {crash.message.splitlines()[0] if crash else report.longreprtext}\n")
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
 def prepared_lab(request: pytest.FixtureRequest) -> None:
-    """The lab as a country is days before its night: playbooks/prepare.yml has been run.
-
-    Tests that bring servers of their own (``box``) need no lab.
-    """
-    if any("box" not in getattr(item, "fixturenames", ()) for item in request.session.items):
+    """The lab as a country is days before its night: playbooks/prepare.yml has been run."""
+    if not all(item.get_closest_marker("sandbox") for item in request.session.items):
         prepare()
 
 
