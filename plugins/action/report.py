@@ -13,6 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.dfr.golive.plugins.module_utils import _report, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.plugin_utils import _report_page
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -58,7 +59,9 @@ def pages(report: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
     templates = Path(args["templates"])
     valid = _validation.build(args["info"], args["title"], args["declared"])
     return {
-        "report.html": _report.render(report, templates / "report.html.j2"),
+        "report.html": _report_page.page(
+            report, args["languages"], args["timezone"], templates / "report.html.j2"
+        ),
         "validation.json": _validation.text(valid),
         "validation.html": _validation.page(
             valid, args["languages"], args["timezone"], templates / "validation.html.j2"

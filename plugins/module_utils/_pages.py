@@ -7,26 +7,71 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
+from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
+from ansible_collections.dfr.golive.plugins.module_utils._language import Language
 
 
-def render(template: Path, filters: Mapping[str, Callable[..., Any]], **context: Any) -> str:
+def zone(name: str) -> tzinfo | None:
+    """The country's time zone; None, which is UTC, on a controller that doesn't know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+class Reading:
+    """A page in one language, with the moments in one zone: what templates ask for."""
+
+    def __init__(self, language: Language, zone: tzinfo | None) -> None:
+        self.code = language.code
+        self.language = language
+        self.say = language.say
+        self.zone = zone
+
+    def when(self, stamp: str | None) -> str:
+        return self.language.moment(moment(stamp), self.zone) if stamp else ""
+
+    def number(self, value: Any, digits: int = 4) -> str:
+        """An exact number however it was written, with at most so many digits after the point."""
+        shown = str(value if value is not None else "")
+        if not re.fullmatch(r"-?\d+(\.\d+)?", shown):
+            return shown
+        return self.language.number(Decimal(shown), min(digits, len(shown.partition(".")[2])))
+
+    def title(self, check: Mapping[str, Any]) -> str:
+        """What a reconciliation check is called in this language, else in the first it has."""
+        return self._own(check["title"], check["name"])
+
+    def label(self, check: Mapping[str, Any], name: str) -> str:
+        """What a column of a check, or a value in it, is called; its own name where nothing was declared."""
+        return self._own(check["labels"].get(name, name), name)
+
+    def _own(self, texts: Any, name: str) -> str:
+        if not isinstance(texts, Mapping):
+            return str(texts)
+        return str(texts.get(self.code) or next(iter(texts.values()), name))
+
+
+def render(template: Path, **context: Any) -> str:
     """A page: every value escaped; one that is missing stays blank, since no report may fail a go-live.
 
     Args:
         template: Jinja2; others in its folder may be extended.
-        filters: by name.
         context: what the template speaks of.
     """
     jinja2 = require("jinja2", "python3-jinja2")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(filters)
     html: str = environment.get_template(template.name).render(**context)
     return html
 

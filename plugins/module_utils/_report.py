@@ -13,9 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases
+from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases, _timeline
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Journal, moment
+from ansible_collections.dfr.golive.plugins.module_utils._language import ENGLISH
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     Outcome,
     RunState,
@@ -23,17 +24,23 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
     compute,
     describe,
     first_line,
+    usual_seconds,
 )
 
 SCHEMA = "dfr.golive/report/1"
+RECONCILED_BY = ("enable_users", "sync_data")
+"""The phases that reconcile, the one that counts first."""
 QUIET_SECONDS = 60
 EVIDENCE = (
     "sync_data/tables",
     "sync_data/differences",
     "sync_data/reconciliation",
+    "check_health/latencies",
     "enable_users/reconciliation",
 )
-"""What of a run's evidence the reports show."""
+"""What of a run's evidence the reports show, each phase's `STEPS` besides."""
+STEPS = "steps"
+"""Evidence of every phase: the tasks it was made of, as the controller saw them."""
 _REPORTED = {
     Status.SUCCEEDED.value: "succeeded",
     Status.UNDONE.value: "undone",
@@ -51,24 +58,14 @@ _MARKS = {
 }
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds as people say them."""
-    if seconds is None:
-        return ""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 120:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def when(text: str | None) -> str:
     """A stamp as people read it."""
     return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC" if text else ""
 
 
-def inform(journal: Journal, run_id: str, wanted: list[str], inventory: str) -> dict[str, Any]:
+def inform(
+    journal: Journal, run_id: str, wanted: list[str], inventory: str, *, for_report: bool = False
+) -> dict[str, Any]:
     """Everything that status and report are made of, proven.
 
     Args:
@@ -76,15 +73,18 @@ def inform(journal: Journal, run_id: str, wanted: list[str], inventory: str) -> 
         run_id: the run to tell of; the last one when empty.
         wanted: evidence to return, each as ``phase/name``.
         inventory: for the commands in the text.
+        for_report: return what the reports show as well.
 
     Raises:
         GoliveError: the journal or its evidence is damaged, or there is no such run.
     """
     reading, holder = journal.read()
-    session = holder.session if holder else ""
+    runs = compute(reading.records, holder.session if holder else "")
     run = describe(reading.records, holder, run_id)
     kept = [(phase.name, file) for phase in run.phases for file in phase.files] if run else []
     proven = {f"{phase}/{file['name']}": journal.evidence(file) for phase, file in kept}
+    if for_report:
+        wanted = [*wanted, *EVIDENCE, *(f"{name}/{STEPS}" for name in _phases.NAMES)]
     text = status_text(journal.country, run, holder, journal.clock(), inventory)
     if reading.torn:
         text += f"\nThe journal ends in a half-written record ({len(reading.torn)} bytes): a run was cut off."
@@ -105,9 +105,15 @@ def inform(journal: Journal, run_id: str, wanted: list[str], inventory: str) -> 
                 "started": each.started,
                 "finished": each.finished,
             }
-            for each in compute(reading.records, session)
+            for each in runs
         ],
         "run": run.as_dict() if run else {},
+        "timeline": _timeline.as_dicts(
+            record for record in reading.records if run and record["run_id"] == run.id
+        ),
+        "usual": usual_seconds(
+            each for each in runs if run and each.id != run.id and each.started < run.started
+        ),
         "evidence": {name: proven[name] for name in wanted if name in proven},
         "evidence_proven": len(proven),
         "text": text,
@@ -144,7 +150,17 @@ def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:
         "sessions": run["sessions"],
         "failure": run["failure"] if run["outcome"] != Outcome.LIVE.value else None,
         "freeze_window": window,
-        "phases": [_phase(by_name[phase.name], phase) for phase in _phases.PHASES],
+        "phases": [
+            {**_phase(by_name[phase.name], phase), "usual_seconds": info["usual"].get(phase.name)}
+            for phase in _phases.PHASES
+        ],
+        "timeline": info["timeline"],
+        "steps": [
+            {"phase": name, **step}
+            for name in _phases.NAMES
+            for step in info["evidence"].get(f"{name}/{STEPS}", [])
+        ],
+        "latencies": info["evidence"].get("check_health/latencies", []),
         "sync": {
             "sources": [
                 *_old_registries(by_name["freeze_legacy"]["result"].get("loaded", {})),
@@ -153,8 +169,12 @@ def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:
             "tables": info["evidence"].get("sync_data/tables", []),
             "filestore": sync.get("filestore"),
         },
+        "reconciliation": next(
+            filter(None, (info["evidence"].get(f"{name}/reconciliation") for name in RECONCILED_BY)), []
+        ),
         "signoffs": by_name["preflight"]["result"].get("signoffs", []),
-        "journal": {"records": info["journal"]["records"], "head": info["journal"]["head"]},
+        "waivers": by_name["preflight"]["result"].get("waivers", []),
+        "journal": {key: info["journal"][key] for key in ("records", "head", "path")},
     }
 
 
@@ -190,11 +210,6 @@ def _phase(state: dict[str, Any], phase: _phases.Phase) -> dict[str, Any]:
         "reason": state["reason"],
         "task": state["task"],
     }
-
-
-def render(report: dict[str, Any], template: Path) -> str:
-    """report.html."""
-    return _pages.render(template, {"duration": duration, "when": when}, report=report)
 
 
 def write(report: dict[str, Any], pages: Mapping[str, str], artifacts: Path) -> tuple[Path, bool]:
@@ -268,7 +283,7 @@ def _headline(country: str, run: RunState) -> str:
 
 
 def _phase_line(number: int, phase: Any) -> str:
-    tail = duration(phase.seconds)
+    tail = "" if phase.seconds is None else ENGLISH.duration(phase.seconds)
     if phase.attempts > 1:
         tail += f"  attempt {phase.attempts}"
     if phase.reason and phase.status in (Status.FAILED, Status.UNDO_FAILED):
@@ -283,9 +298,9 @@ def _window_lines(run: RunState, now: datetime) -> list[str]:
         return ["Freeze window: not opened."]
     if window.closed is None:
         open_for = (now - moment(window.opened)).total_seconds()
-        return [f"Freeze window: OPEN since {when(window.opened)}, {duration(open_for)}."]
+        return [f"Freeze window: OPEN since {when(window.opened)}, {ENGLISH.duration(open_for)}."]
     by = "the users are in" if window.closed_by == _phases.WINDOW_CLOSES else "rolled back"
-    return [f"Freeze window: {duration(window.seconds)}, closed {when(window.closed)} ({by})."]
+    return [f"Freeze window: {ENGLISH.duration(window.seconds or 0)}, closed {when(window.closed)} ({by})."]
 
 
 def _lock_lines(holder: Holder | None, now: datetime) -> list[str]:
@@ -293,7 +308,7 @@ def _lock_lines(holder: Holder | None, now: datetime) -> list[str]:
         return ["Lock: free."]
     silent = holder.silent_seconds(now)
     held = f"Lock: held by {holder.owner.where} for {holder.intent} since {when(holder.since)}"
-    lines = [f"{held}, last sign of life {duration(silent)} ago."]
+    lines = [f"{held}, last sign of life {ENGLISH.duration(silent)} ago."]
     if silent > QUIET_SECONDS:
         lines.append(
             "          If that run is gone: start again from the same controller, which notices it;"
@@ -335,7 +350,9 @@ def closing_text(report: dict[str, Any]) -> str:
     lines = [outcome]
     opened = when(window["opened"])
     if window["closed"]:
-        lines.append(f"Freeze window: {duration(window['seconds'])}, {opened} to {when(window['closed'])}.")
+        lines.append(
+            f"Freeze window: {ENGLISH.duration(window['seconds'])}, {opened} to {when(window['closed'])}."
+        )
         lines += [f"  {part['name']:<16} {part['seconds']:8.1f} s" for part in window["split"]]
         if window["idle_seconds"]:
             lines.append(f"  {'nobody at work':<16} {window['idle_seconds']:8.1f} s")

@@ -12,21 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
-from ansible_collections.dfr.golive.plugins.module_utils._language import Language, languages, mark
+from ansible_collections.dfr.golive.plugins.module_utils._language import languages, mark
+from ansible_collections.dfr.golive.plugins.module_utils._report import RECONCILED_BY
 
 SCHEMA = "dfr.golive/validation/1"
-RECONCILED_BY = ("enable_users", "sync_data")
-"""The phases that reconcile, the one that counts first."""
 GOOD = ("equal", "declared", "pass")
 
 WORDS = {
@@ -202,57 +196,21 @@ def page(result: Mapping[str, Any], codes: Sequence[str], zone_name: str, templa
     """
     return _pages.render(
         template,
-        {},
         result=result,
         digest=digest(result),
         words=ANNEX,
-        readings=[Reading(language, _zone(zone_name)) for language in languages(list(codes))],
+        readings=[Reading(language, _pages.zone(zone_name)) for language in languages(list(codes))],
     )
 
 
-def _zone(name: str) -> tzinfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a controller without time zones shows UTC
-        return None
-
-
-class Reading:
+class Reading(_pages.Reading):
     """What the template needs of one language."""
 
-    def __init__(self, language: Language, zone: tzinfo | None) -> None:
-        self.code = language.code
-        self.language = language
-        self.zone = zone
-
     def word(self, name: str) -> str:
-        return self.language.say(WORDS[name]) if name in WORDS else name
+        return self.say(WORDS[name]) if name in WORDS else name
 
     def outcome(self, name: str) -> str:
-        return self.language.say(OUTCOMES[name][0])
+        return self.say(OUTCOMES[name][0])
 
     def sentence(self, name: str) -> str:
-        return self.language.say(OUTCOMES[name][1])
-
-    def title(self, check: Mapping[str, Any]) -> str:
-        """What a check is called in this language, else in the first it has."""
-        return self._own(check["title"], check["name"])
-
-    def label(self, check: Mapping[str, Any], name: str) -> str:
-        """What a column, or a value in it, is called; its own name where nothing was declared."""
-        return self._own(check["labels"].get(name, name), name)
-
-    def _own(self, texts: Any, name: str) -> str:
-        if not isinstance(texts, Mapping):
-            return str(texts)
-        return str(texts.get(self.code) or next(iter(texts.values()), name))
-
-    def when(self, stamp: str) -> str:
-        return self.language.moment(moment(stamp), self.zone) if stamp else ""
-
-    def number(self, value: Any, digits: int = 4) -> str:
-        """An exact number however it was written, with at most so many digits after the point."""
-        shown = str(value if value is not None else "")
-        if not re.fullmatch(r"-?\d+(\.\d+)?", shown):
-            return shown
-        return self.language.number(Decimal(shown), min(digits, len(shown.partition(".")[2])))
+        return self.say(OUTCOMES[name][1])

@@ -39,6 +39,10 @@ options:
     type: list
     elements: str
     default: []
+  for_report:
+    description: Return the evidence that M(dfr.golive.report) shows as well.
+    type: bool
+    default: false
   inventory:
     description: The inventory as it is typed on the command line, for the commands in RV(text).
     type: str
@@ -84,6 +88,15 @@ run:
   description: The run in full, with its phases and its freeze window; empty when nothing has ever run.
   type: dict
   returned: success
+timeline:
+  description: What the run spent its time on, each span with C(kind), C(phase), C(begin), C(end) and C(seconds).
+  type: list
+  elements: dict
+  returned: success
+usual:
+  description: Seconds that each phase took in this country's earlier runs, by its name.
+  type: dict
+  returned: success
 evidence:
   description: The evidence that was asked for and exists, by C(phase/name).
   type: dict
@@ -111,7 +124,13 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     journal = Journal(params["state_dir"], params["country"])
     return {
         "changed": False,
-        **inform(journal, params["run_id"], params["evidence"], params["inventory"]),
+        **inform(
+            journal,
+            params["run_id"],
+            params["evidence"],
+            params["inventory"],
+            for_report=params["for_report"],
+        ),
     }
 
 
@@ -122,6 +141,7 @@ def main() -> None:
             "country": {"type": "str", "required": True},
             "run_id": {"type": "str", "default": ""},
             "evidence": {"type": "list", "elements": "str", "default": []},
+            "for_report": {"type": "bool", "default": False},
             "inventory": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

@@ -29,7 +29,7 @@ attributes:
     support: full
 options:
   info:
-    description: What M(dfr.golive.journal_info) returned, asked with the evidence that the reports are made of.
+    description: What M(dfr.golive.journal_info) returned, asked with C(for_report).
     type: dict
     required: true
   title:
@@ -48,12 +48,12 @@ options:
     type: path
     required: true
   languages:
-    description: Languages of the validation report, each of which needs a catalogue.
+    description: Languages of both pages, each of which needs a catalogue; C(report.html) is in English besides.
     type: list
     elements: str
     default: [en]
   timezone:
-    description: Time zone of the validation report, as the tz database names it.
+    description: Time zone of both pages, as the tz database names it.
     type: str
     default: UTC
   declared:
@@ -71,7 +71,7 @@ EXAMPLES = r"""
   dfr.golive.journal_info:
     state_dir: /var/lib/dfr-golive
     country: tonga
-    evidence: [sync_data/tables]
+    for_report: true
   register: info
 
 - name: Write the report

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
-from ansible_collections.dfr.golive.plugins.module_utils._report import duration
+from ansible_collections.dfr.golive.plugins.module_utils._language import ENGLISH
 
 # As the playbooks name their plays: "(2/9) FREEZE LEGACY: ...", "PREPARE (1/6): ...", "OPEN THE RUN: ...".
 _PLAY = re.compile(
@@ -151,7 +151,7 @@ class Narrator:
         if stage.phase in self.course.done:
             tail = "  done before; looked at again"
         elif usual is not None:
-            tail = f"  usually {duration(usual)}"
+            tail = f"  usually {ENGLISH.duration(usual)}"
         self._heading = [Line(""), Line(f"{stage.heading}  {stage.what}{tail}", "heading")]
 
     def task(self, name: str) -> None:
@@ -198,7 +198,7 @@ class Narrator:
         """What is being waited for right now, in one line; empty before the first task of a play."""
         if not self._task:
             return ""
-        parts = [f"{self._task}, {duration(self._clock() - self._task_began)}"]
+        parts = [f"{self._task}, {ENGLISH.duration(self._clock() - self._task_began)}"]
         if self._tries:
             parts.append(self._tries)
         stage = self._stage
@@ -206,7 +206,7 @@ class Narrator:
             at_work = self._clock() - self._stage_began
             usual = self.course.expected.get(stage.phase)
             if usual is not None:
-                parts.append(f"phase {duration(at_work)}, usually {duration(usual)}")
+                parts.append(f"phase {ENGLISH.duration(at_work)}, usually {ENGLISH.duration(usual)}")
             parts += self._clocks(stage.phase, at_work)
         return "; ".join(parts)
 
@@ -219,7 +219,7 @@ class Narrator:
         return heading + lines
 
     def _step(self, word: str, host: str, kind: str = "", extra: str = "") -> Line:
-        seconds = duration(self._clock() - self._task_began)
+        seconds = ENGLISH.duration(self._clock() - self._task_began)
         where = f" [{host}]" if len(self._hosts) > 1 else ""
         room = self._width - len(seconds) - 1
         text = f"  {word:<8} {self._task}{where}{extra}"
@@ -256,13 +256,13 @@ class Narrator:
         phase = str(result.get("phase", ""))
         took = self._clock() - self._stage_began
         usual = self.course.expected.get(phase)
-        parts = [f"{phase} {'done' if result['event'] == 'finish' else 'undone'} in {duration(took)}"]
+        parts = [f"{phase} {'done' if result['event'] == 'finish' else 'undone'} in {ENGLISH.duration(took)}"]
         if result["event"] == "finish":
             if usual is not None:
-                parts[0] += f" (usually {duration(usual)})"
+                parts[0] += f" (usually {ENGLISH.duration(usual)})"
             self.course.done |= {phase}
             if phase == _phases.WINDOW_CLOSES and self.course.window_opened is not None:
-                open_for = duration(self._clock() - self.course.window_opened)
+                open_for = ENGLISH.duration(self._clock() - self.course.window_opened)
                 parts.append(f"the door is open; the freeze window was {open_for}")
                 self.course.window_opened = None
             else:
@@ -272,7 +272,7 @@ class Narrator:
     def _clocks(self, phase: str, at_work: float) -> list[str]:
         parts = []
         if self.course.window_opened is not None:
-            parts.append(f"freeze window {duration(self._clock() - self.course.window_opened)}")
+            parts.append(f"freeze window {ENGLISH.duration(self._clock() - self.course.window_opened)}")
         if _phases.WINDOW_CLOSES not in self.course.done:
             left = self.course.left(phase, at_work)
             if left is not None:

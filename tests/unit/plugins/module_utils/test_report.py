@@ -18,6 +18,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, JournalDamageError, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._open import Request
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
+from ansible_collections.dfr.golive.plugins.plugin_utils import _report_page
 
 ROLE = Path(__file__).resolve().parents[4] / "roles/golive"
 TEMPLATE = ROLE / "templates/report.html.j2"
@@ -82,7 +83,7 @@ class Story:
         self.event("fail", phase, reason="no <space> left", task="Copy")
 
     def info(self) -> dict[str, Any]:
-        told = _report.inform(self.journal, "", list(_report.EVIDENCE), "inventories/demo")
+        told = _report.inform(self.journal, "", [], "inventories/demo", for_report=True)
         through_ansible: dict[str, Any] = json.loads(json.dumps(told))
         return through_ansible
 
@@ -147,11 +148,11 @@ def test_the_report_follows_its_schema(story: Story, name: str, tmp_path: Path) 
     report = _report.build(story.info(), "Lab & <country>")
     jsonschema.validate(report, SCHEMA)
     assert report["outcome"] == {"new": "stopped", "refused": "stopped"}.get(name, name)
-    html = _report.render(report, TEMPLATE)
-    assert {"header", "main", "footer", "h1", "table", "caption"} <= Tags(html).seen
+    html = _report_page.page(report, ["fr"], "UTC", TEMPLATE)
+    assert {"header", "main", "article", "nav", "h1", "table"} <= Tags(html).seen
     assert "Lab &amp; &lt;country&gt;" in html
     assert not re.search(r"<(b|i|x|space)>", html)
-    assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
+    assert not re.search(r"""(src|href)=["']?(https?:)?//|<script""", html)
     folder, changed = _report.write(report, {"report.html": html}, tmp_path / "artifacts")
     assert changed
     assert json.loads((folder / "report.json").read_text()) == report
@@ -333,14 +334,6 @@ def test_status_of_a_torn_journal(story: Story) -> None:
     with story.journal.path.open("ab") as file:
         file.write(b'{"half')
     assert "half-written record (6 bytes)" in story.text()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "says"),
-    [(None, ""), (0, "0.0 s"), (63.25, "63.2 s"), (125, "2 min 05 s"), (7384, "2 h 03 min")],
-)
-def test_duration(seconds: float | None, says: str) -> None:
-    assert _report.duration(seconds) == says
 
 
 def test_the_old_registries_stand_beside_staging(tmp_path: Path) -> None:
