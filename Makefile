@@ -50,7 +50,7 @@ lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks
 	antsibull-changelog lint
 	cd .collections/ansible_collections/dfr/golive && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 	nox --no-venv -s license-check extra-checks
-	shellcheck molecule/setup.sh molecule/default/*.sh molecule/default/parts/*.sh molecule/default/images/registry/bake.sh tests/*.sh .ci/run
+	shellcheck molecule/setup.sh molecule/default/*.sh molecule/default/parts/*.sh molecule/default/images/registry/bake.sh tests/*.sh tests/pages/setup.sh .ci/run
 
 .PHONY: translations
 translations: setup ## bring what people read into the catalogues, and the catalogues into the collection
@@ -63,6 +63,11 @@ sanity: setup ## ansible-test sanity
 .PHONY: unit
 unit: setup ## unit tests
 	pytest tests/unit
+
+.PHONY: pages
+pages: setup ## what people read, in a real browser: opened offline, on a phone, read aloud, printed; pictures in artifacts/pages
+	tests/pages/setup.sh
+	pytest tests/pages
 
 .PHONY: integration
 integration: setup ## tests against the running lab

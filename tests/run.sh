@@ -20,6 +20,12 @@ beside() {
     step sanity tests/sanity.sh
     step unit tested unit tests/unit
     step 'faults planted on servers of their own' tested sandbox tests/integration -m sandbox
+    step 'pages in a browser' browser
+}
+
+browser() {
+    tests/pages/setup.sh
+    tested pages tests/pages
 }
 
 tested() { # name, what pytest is to be given
@@ -66,9 +72,10 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 step 'story: faults planted for each gate' story faults
 wait "$beside_pid" || { tail -n 150 artifacts/beside.log; exit 1; }
 grep '^==>' artifacts/beside.log
-steps=$((steps + 3))
+steps=$((steps + 4))
 count artifacts/unit.log
 count artifacts/sandbox.log
+count artifacts/pages.log
 # Only now: a lab that is removed takes every container of its images along.
 step 'a fresh lab' fresh_lab
 step 'story: rollback from each phase' story rollback

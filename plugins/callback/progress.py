@@ -18,6 +18,7 @@ description:
   - Where there is a terminal, its last line shows what is being waited for. Where there is none, a line is added every
     O(quiet_seconds).
   - With C(-v) Ansible's own output takes its place.
+  - Notes when each task began and ended, for the report of the run.
 options:
   quiet_seconds:
     description: Without a terminal, how long a step may be silent before a line says what it waits for, in seconds.
@@ -42,6 +43,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.dfr.golive.plugins.plugin_utils._progress import QUIET_ACTIONS, Line, Narrator
+from ansible_collections.dfr.golive.plugins.plugin_utils._steps import STEPS
 
 COLOURS = {
     "heading": "bright blue",
@@ -105,6 +107,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             threading.Thread(target=self._watch, daemon=True, name="progress").start()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        STEPS.clear()
         if not self._ours:
             super().v2_playbook_on_play_start(play)
             return
@@ -115,7 +118,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         if not self._ours:
             super().v2_playbook_on_task_start(task, is_conditional)
         elif task.action not in QUIET_ACTIONS:
-            self._narrator.task(task.get_name().rpartition(" : ")[2].strip())
+            self._narrator.task(_title(task))
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         if not self._ours:
@@ -124,12 +127,15 @@ class CallbackModule(Default):  # type: ignore[misc]
             self.v2_playbook_on_task_start(task, False)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if task.action not in QUIET_ACTIONS:
+            STEPS.begin(task._uuid, host.get_name())  # noqa: SLF001
         if not self._ours:
             super().v2_runner_on_start(host, task)
             return
         self._narrator.host(host.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
+        _note(result, "changed" if _told(result).get("changed") else "ok")
         if not self._ours:
             super().v2_runner_on_ok(result)
             return
@@ -137,12 +143,14 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._handle_warnings(_told(result))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        _note(result, "failed")
         if not self._ours:
             super().v2_runner_on_failed(result, ignore_errors)
             return
         self._say(self._narrator.failed(_task(result).action, _where(result), _reason(_told(result))))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
+        _note(result, "failed")
         if not self._ours:
             super().v2_runner_on_unreachable(result)
             return
@@ -192,11 +200,25 @@ def _told(result: Any) -> dict[str, Any]:
     return told
 
 
+def _host(result: Any) -> Any:
+    return getattr(result, "host", None) or result._host  # noqa: SLF001
+
+
+def _note(result: Any, status: str) -> None:
+    """Note a step for the report."""
+    task, host = _task(result), _host(result).get_name()
+    STEPS.end(task._uuid, host, name=_title(task), where=_where(result), status=status)  # noqa: SLF001
+
+
+def _title(task: Any) -> str:
+    """A task's name without its role's."""
+    return str(task.get_name().rpartition(" : ")[2].strip())
+
+
 def _where(result: Any) -> str:
     """The host a task acted on."""
     delegated = (_told(result).get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
-    host = getattr(result, "host", None) or result._host  # noqa: SLF001
-    return str(delegated or host.get_name())
+    return str(delegated or _host(result).get_name())
 
 
 def _reason(result: dict[str, Any]) -> str:

@@ -21,6 +21,10 @@ attributes:
   diff_mode:
     description: Shows what it changes.
     support: none
+  action:
+    description: Runs partly on the controller, which adds the steps that a phase was made of to the evidence
+      of its V(finish), where P(dfr.golive.progress#callback) saw them.
+    support: full
 options:
   state_dir:
     description: Folder on the state host that holds the journals of all countries.

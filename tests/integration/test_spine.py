@@ -273,6 +273,8 @@ def test_a_whole_golive_then_again(country: Country) -> None:
     assert report["sync"]["tables"][0]["target_rows"] == 3
     assert report["sync"]["filestore"]["files"] == 2
     assert report["signoffs"] == EVIDENCE["preflight"]["signoffs"]
+    assert {step["phase"] for step in report["steps"]} == {phase["name"] for phase in report["phases"]}
+    assert {("Look", "ok")} <= {(step["name"], step["status"]) for step in report["steps"]}
     html = (country.reports / "latest" / "report.html").read_text()
     assert "<script>" not in html
     assert "dfr_farmer &lt;script&gt;" in html
