@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils import _report, _validation
+from ansible_collections.dfr.golive.plugins.module_utils import _pages, _report, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.plugin_utils import _report_page
+from ansible_collections.dfr.golive.plugins.plugin_utils import _hypercare_page, _index_page, _report_page
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -42,9 +43,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             report = _report.build(args["info"], args["title"])
             result.update(changed=True, json="", html="", validation="", outcome=report["outcome"])
             if not self._task.check_mode:
-                folder, changed = _report.write(report, pages(report, args), folder)
-                result.update(changed=changed, json=str(folder / "report.json"))
-                result.update(html=str(folder / "report.html"), validation=str(folder / "validation.html"))
+                made, changed = _report.write(report, pages(report, args), folder)
+                template = Path(args["templates"]) / "index.html.j2"
+                index = _index_page.page(folder, args["languages"], args["timezone"], template)
+                changed = _pages.write(folder, {"index.html": index}) or changed
+                result.update(changed=changed, json=str(made / "report.json"))
+                result.update(html=str(made / "report.html"), validation=str(made / "validation.html"))
         except (GoliveError, OSError) as exc:
             result.update(failed=True, msg=str(exc))
             return result
@@ -56,17 +60,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def pages(report: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
     """Name to text of every file beside report.json."""
-    templates = Path(args["templates"])
+    templates, reading = Path(args["templates"]), (args["languages"], args["timezone"])
     valid = _validation.build(args["info"], args["title"], args["declared"])
-    return {
-        "report.html": _report_page.page(
-            report, args["languages"], args["timezone"], templates / "report.html.j2"
-        ),
+    found = {
+        "report.html": _report_page.page(report, *reading, templates / "report.html.j2"),
         "validation.json": _validation.text(valid),
-        "validation.html": _validation.page(
-            valid, args["languages"], args["timezone"], templates / "validation.html.j2"
-        ),
+        "validation.html": _validation.page(valid, *reading, templates / "validation.html.j2"),
     }
+    watch = args["info"]["watch"]
+    if watch:
+        status = _hypercare_page.build(watch, report["country"], args["title"], report["run_id"])
+        found["hypercare.json"] = json.dumps(status, ensure_ascii=False, sort_keys=True) + "\n"
+        found["hypercare.html"] = _hypercare_page.page(status, *reading, templates / "hypercare.html.j2")
+    return found
 
 
 def artifacts_folder(asked: str, inventories: Iterable[str]) -> Path:

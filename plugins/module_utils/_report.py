@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases, _timeline
@@ -25,6 +28,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
     describe,
     first_line,
     usual_seconds,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._watch_status import (
+    Sample,
+    read_samples,
+    status_of,
 )
 
 SCHEMA = "dfr.golive/report/1"
@@ -116,8 +124,57 @@ def inform(
         ),
         "evidence": {name: proven[name] for name in wanted if name in proven},
         "evidence_proven": len(proven),
+        "watch": _watched(journal) if for_report and run and run.outcome is Outcome.LIVE else {},
         "text": text,
     }
+
+
+def _watched(journal: Journal) -> dict[str, Any]:
+    """What the hypercare watch has seen so far; empty before its first look.
+
+    Raises:
+        ProbeError: its samples are there and can't be read.
+    """
+    folder = journal.folder / "watch"
+    samples = read_samples(folder / "samples.jsonl")
+    days = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("status/2*.json"))]
+    return watch_of(samples, journal.country, days, journal.clock().timestamp()) if samples else {}
+
+
+def watch_of(
+    samples: Sequence[Sample], country: str, days: Sequence[dict[str, Any]], now: float
+) -> dict[str, Any]:
+    """The samples of a watch put together.
+
+    Args:
+        samples: at least one, in order.
+        country: its code.
+        days: the statuses that the watch has written.
+        now: seconds since 1970.
+    """
+    status = partial(status_of, samples, country=country, end=now, interval=_interval(samples))
+    since = moment(days[-1]["end"]).timestamp() if days else samples[0].at
+    series: dict[str, dict[str, Any]] = {}
+    for sample in samples:
+        for check in sample.checks:
+            one = series.setdefault(check.name, {"unit": check.unit, "at": [], "values": [], "bad": []})
+            if check.verdict != "pass":
+                one["bad"].append(round(sample.at))
+            if check.value is not None:
+                one["at"].append(round(sample.at))
+                one["values"].append(round(check.value, 4))
+    return {
+        "days": list(days),
+        "since": status(name="since", begin=since),
+        "whole": status(name="whole", begin=samples[0].at),
+        "series": series,
+    }
+
+
+def _interval(samples: Sequence[Sample]) -> float:
+    """Seconds between two looks, as it mostly was."""
+    steps = [after.at - before.at for before, after in pairwise(samples)]
+    return max(1.0, median(steps)) if steps else 300.0
 
 
 def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:

@@ -101,6 +101,13 @@ evidence:
   description: The evidence that was asked for and exists, by C(phase/name).
   type: dict
   returned: success
+watch:
+  description:
+    - With O(for_report), what the hypercare watch of a live country has seen; empty before its first look.
+    - C(days) are the statuses it has written, C(since) and C(whole) the same for what came since and for all of it,
+      C(series) the figures of each check over time.
+  type: dict
+  returned: success
 evidence_proven:
   description: How many evidence files of the run agree with their digests.
   type: int

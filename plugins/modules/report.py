@@ -15,8 +15,10 @@ description:
     M(dfr.golive.journal_info) returned, into C(<artifacts_dir>/<country>/<run_id>/), and points C(latest)
     beside that folder at it.
   - Writes C(validation.json) and C(validation.html) beside them, in all of O(languages), for an official to sign.
-  - It runs on the controller only. The files change when the journal does, so writing the same report
-    again changes nothing.
+  - Writes C(hypercare.json) and C(hypercare.html) once the hypercare watch has looked, and C(index.html) over all runs of
+    all countries into O(artifacts_dir).
+  - It runs on the controller only. What tells of a run changes when its journal does, so writing the same report
+    again changes nothing; what tells of hypercare changes with each look of the watch.
 attributes:
   check_mode:
     description: Writes nothing.
@@ -44,16 +46,16 @@ options:
     type: str
     default: ''
   templates:
-    description: Folder on the controller with the Jinja2 templates of C(report.html) and C(validation.html).
+    description: Folder on the controller with the Jinja2 templates of the pages.
     type: path
     required: true
   languages:
-    description: Languages of both pages, each of which needs a catalogue; C(report.html) is in English besides.
+    description: Languages of the pages, each of which needs a catalogue; all but C(validation.html) are in English besides.
     type: list
     elements: str
     default: [en]
   timezone:
-    description: Time zone of both pages, as the tz database names it.
+    description: Time zone of the pages, as the tz database names it.
     type: str
     default: UTC
   declared:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._phases import PHASES
+from ansible_collections.dfr.golive.plugins.module_utils._report import watch_of
+from ansible_collections.dfr.golive.plugins.module_utils._watch_status import Check, Sample
 
 BEGAN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SECONDS = (12.0, 9.0, 95.0, 30.0, 21.0, 64.0, 18.0, 48.0, 25.0)
@@ -236,3 +238,26 @@ def _table(number: int, some: random.Random) -> dict[str, Any]:
         "target_digest": digest,
         "verdict": "equal",
     }
+
+
+def watched(*, days: int = 3, looks: int = 288) -> dict[str, Any]:
+    """What the hypercare watch has seen in so many days, with one trouble in the second."""
+    some = random.Random(11)
+    begin, step = BEGAN.timestamp(), 86_400 / looks
+    samples = []
+    for number in range(days * looks):
+        bad = looks + 40 <= number < looks + 44
+        checks = (
+            Check("app.health", "pass", "pass"),
+            Check("page./web/login", "pass", "fast", round(some.lognormvariate(-3, 0.3), 4), "s"),
+            Check(
+                "api.search",
+                "fail" if bad else "pass",
+                "p95 0.9 s, limit 0.5 s",
+                round(some.lognormvariate(-2, 0.3), 4),
+                "s",
+            ),
+            Check("dns", "pass", "as it has to be"),
+        )
+        samples.append(Sample(begin + number * step, 1.0, checks))
+    return watch_of(samples, "demo", [], begin + days * 86_400)
