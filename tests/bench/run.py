@@ -19,9 +19,10 @@ import sys
 import figures
 import legacy
 import replication
+import report
 import window
 
-ROOMS = (window, replication, legacy)
+ROOMS = (window, replication, legacy, report)
 SIZES = "50MB,1GB,4GB"
 UNITS = {"MB": 1 << 20, "GB": 1 << 30}
 

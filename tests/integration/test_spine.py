@@ -6,14 +6,22 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -260,11 +268,56 @@ def vanish(country: Country, phase: str, seconds: str) -> int:
     return run.pid
 
 
-def test_a_whole_golive_then_again(country: Country) -> None:
+SECRET = "a wallboard's own"
+
+
+@pytest.fixture
+def wallboard() -> Iterator[tuple[str, list[tuple[Message, bytes]]]]:
+    """A receiver of events on this host: its address, and what it was sent."""
+    taken: list[tuple[Message, bytes]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append((self.headers, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", taken
+        server.shutdown()
+
+
+def signature(headers: Message, body: bytes) -> str:
+    """As Standard Webhooks has it, computed here once more."""
+    said = b".".join((headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body))
+    return "v1," + base64.b64encode(hmac.new(SECRET.encode(), said, hashlib.sha256).digest()).decode()
+
+
+def test_a_whole_golive_then_again(
+    country: Country, wallboard: tuple[str, list[tuple[Message, bytes]]]
+) -> None:
     assert "nothing has ever run" in country.status()
     assert not country.state.exists()
 
-    text = country.golive()
+    url, taken = wallboard
+    (country.folder / "metrics").mkdir()
+    observers = {"metrics_dir": str(country.folder / "metrics"), "events_url": url, "events_secret": SECRET}
+    text = country.golive("-e", json.dumps({"golive_observers": observers}))
+    cursor = country.state / "events.json"
+    wait_for(lambda: json.loads(cursor.read_text())["delivered"] == len(country.records))
+    assert [json.loads(body)["data"]["hash"] for _headers, body in taken] == [
+        r["hash"] for r in country.records
+    ]
+    assert all(headers["webhook-signature"] == signature(headers, body) for headers, body in taken)
+    assert SECRET not in "".join(json.dumps(record) for record in country.records)
+    metrics = (country.folder / "metrics" / "dfr_golive_testland.prom").read_text()
+    assert metrics.count('state="succeeded"} 1') == len(NAMES)
+    assert re.search(r"^dfr_golive_freeze_window_open{[^}]*} 0$", metrics, re.MULTILINE)
+
     assert "testland is live: all 9 phases" in text
     report = country.report
     assert report["outcome"] == "live"
