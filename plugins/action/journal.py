@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils import _report
-from ansible_collections.dfr.golive.plugins.plugin_utils._steps import STEPS
+from ansible_collections.dfr.golive.plugins.plugin_utils._steps import STEPS, with_steps
 
 MODULE = "dfr.golive.journal"
 
@@ -26,11 +25,3 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             module_name=MODULE, module_args=with_steps(self._task.args, STEPS.taken), task_vars=task_vars
         )
         return answer
-
-
-def with_steps(asked: dict[str, Any], taken: list[dict[str, Any]]) -> dict[str, Any]:
-    """The arguments of the module, with the steps among the evidence of a phase that ends well."""
-    if asked.get("event") != "finish" or not taken:
-        return asked
-    result = asked.get("result") or {}
-    return {**asked, "result": {**result, "files": {**(result.get("files") or {}), _report.STEPS: taken}}}

@@ -14,6 +14,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import Record,
 
 ENDS = {
     "begin": "gates",
+    "hold_begin": "gates",
     "refused": "refused",
     "finish": "work",
     "fail": "failed",
@@ -29,8 +30,8 @@ class Span:
     """A stretch of a run.
 
     Attributes:
-        kind: ``gates``, ``work``, ``undo``; ``refused`` and ``failed`` where it ended so; ``idle`` while no session was
-            at work, which is people's time.
+        kind: ``gates``, ``work``, ``undo``; ``refused`` and ``failed`` where it ended so; ``human`` while a phase held
+            for people's word, ``idle`` while no session was at work, which is people's time too.
         phase: empty for ``idle``.
         begin, end: stamps.
         seconds: between the two.
@@ -50,13 +51,17 @@ def spans(records: Iterable[Record]) -> list[Span]:
         records: of the run, verified.
     """
     found: list[Span] = []
-    mark = session = ""
+    mark = session = held = ""
     for record in records:
         time = record["time"]
         if record["session"] != session:
             if mark:
                 found.append(_span("idle", "", mark, time))
             mark, session = time, record["session"]
+        elif held:
+            found.append(_span("human", held, mark, time))
+            mark = time
+        held = record["phase"] if record["event"] == "hold_begin" else ""
         kind = ENDS.get(record["event"])
         if kind is not None:
             found.append(_span(kind, record["phase"], mark, time))

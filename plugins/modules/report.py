@@ -15,8 +15,8 @@ description:
     M(dfr.golive.journal_info) returned, into C(<artifacts_dir>/<country>/<run_id>/), and points C(latest)
     beside that folder at it.
   - Writes C(validation.json) and C(validation.html) beside them, in all of O(languages), for an official to sign.
-  - Writes C(hypercare.json) and C(hypercare.html) once the hypercare watch has looked, and C(index.html) over all runs of
-    all countries into O(artifacts_dir).
+  - Writes C(hypercare.json) and C(hypercare.html) once the hypercare watch has looked, and C(index.html) over
+    all runs of all countries into O(artifacts_dir).
   - It runs on the controller only. What tells of a run changes when its journal does, so writing the same report
     again changes nothing; what tells of hypercare changes with each look of the watch.
 attributes:
@@ -50,7 +50,8 @@ options:
     type: path
     required: true
   languages:
-    description: Languages of the pages, each of which needs a catalogue; all but C(validation.html) are in English besides.
+    description: Languages of the pages, each of which needs a catalogue; all but C(validation.html) are in
+      English besides.
     type: list
     elements: str
     default: [en]

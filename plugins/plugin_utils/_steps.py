@@ -16,6 +16,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.dfr.golive.plugins.module_utils import _report
+
 MOST = 5000
 """Steps that one phase may have; a loop gone wild must not fill the state host."""
 LONGEST_NAME = 120
@@ -67,3 +69,11 @@ class Steps:
 
 STEPS = Steps()
 """Those of this process."""
+
+
+def with_steps(asked: dict[str, Any], taken: list[dict[str, Any]]) -> dict[str, Any]:
+    """The arguments of the module, with the steps among the evidence of a phase that ends well."""
+    if asked.get("event") != "finish" or not taken:
+        return asked
+    result = asked.get("result") or {}
+    return {**asked, "result": {**result, "files": {**(result.get("files") or {}), _report.STEPS: taken}}}

@@ -72,3 +72,18 @@ def test_a_session_that_vanished_leaves_its_time_to_people() -> None:
         "end": "2026-11-22T00:00:09.000000Z",
         "seconds": 8.0,
     }
+
+
+def test_a_phase_that_holds_waits_for_people() -> None:
+    assert told(
+        record(0, "open"),
+        record(2, "hold_begin", "switch_dns"),
+        record(30, "hold_finish", "switch_dns"),
+        record(31, "begin", "switch_dns"),
+        record(33, "finish", "switch_dns"),
+    ) == [
+        ("gates", "switch_dns", 2.0),
+        ("human", "switch_dns", 28.0),
+        ("gates", "switch_dns", 1.0),
+        ("work", "switch_dns", 2.0),
+    ]

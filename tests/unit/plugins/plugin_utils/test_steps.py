@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dfr.golive.plugins.action.journal import with_steps
 from ansible_collections.dfr.golive.plugins.plugin_utils import _steps
-from ansible_collections.dfr.golive.plugins.plugin_utils._steps import Steps
+from ansible_collections.dfr.golive.plugins.plugin_utils._steps import Steps, with_steps
 
 
 class Clock:
