@@ -97,7 +97,7 @@ def test_it_prints_on_a4(browser: Browser, folder: Path, pictures: Path, name: s
     assert first <= len(printed.pages) <= last
     for sheet in printed.pages:
         assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == (595, 842)
-    text = "\n".join(sheet.extract_text() for sheet in printed.pages)
+    text = " ".join(" ".join(sheet.extract_text() for sheet in printed.pages).split())
     for words in pages.WORDS[name]:
         assert words in text, words
     assert all(sheet.extract_text().strip() for sheet in printed.pages), "a sheet is empty"
