@@ -55,6 +55,10 @@ COLOURS = {
 ERASE = b"\r\x1b[2K"
 
 
+# Of what a failed command said.
+COMMAND_LINES = 20
+
+
 class CallbackModule(Default):  # type: ignore[misc]
     """Ansible's default output with ``-v``; ours without."""
 
@@ -227,7 +231,12 @@ def _reason(result: dict[str, Any]) -> str:
     if items:
         return "\n".join(_reason(item) for item in items)
     reason = result.get("msg") or result.get("censored") or ""
-    output = (
-        "" if reason and not str(reason).startswith("MODULE FAILURE") else result.get("module_stderr", "")
-    )
+    if not reason or str(reason).startswith("MODULE FAILURE"):
+        output = result.get("module_stderr", "")
+    elif result.get("cmd"):
+        # A command's own reason is a number; what it said last is the sentence.
+        said = str(result.get("stderr") or result.get("stdout") or "").strip().splitlines()
+        output = "\n".join(said[-COMMAND_LINES:])
+    else:
+        output = ""
     return "\n".join(str(part) for part in (reason, output) if part)

@@ -30,7 +30,7 @@ BOOK = """
       ansible.builtin.command: /bin/false
       when: false
     - name: Each of them
-      ansible.builtin.command: "test {{ item }} != {{ broken }}"
+      ansible.builtin.command: sh -c "test {{ item }} != {{ broken }} || { echo {{ item }} is worn out >&2; false; }"
       loop: [a, b]
       changed_when: false
 """
@@ -90,6 +90,7 @@ def test_a_failure_keeps_the_exit_code(tmp_path: Path) -> None:
     failed = play(tmp_path, "-e", "broken=b")
     assert failed.returncode == 2
     assert "  FAILED   Each of them" in failed.stdout
+    assert "b is worn out" in failed.stdout
 
 
 def test_with_v_it_is_ansible_s_own(tmp_path: Path) -> None:
