@@ -92,9 +92,8 @@ class Language:
     def moment(self, moment: datetime, zone: tzinfo | None = None) -> str:
         """22 November 2026, 04:06:22 and the name of the zone, which is the moment's own unless another is given."""
         local = moment.astimezone(zone) if zone else moment
-        return self.say(
-            "{date}, {time} {zone}", date=self.date(local), time=f"{local:%H:%M:%S}", zone=zone_name(local)
-        )
+        name = getattr(local.tzinfo, "key", None) or local.tzname() or ""
+        return self.say("{date}, {time} {zone}", date=self.date(local), time=f"{local:%H:%M:%S}", zone=name)
 
     def time(self, moment: datetime) -> str:
         """22 November 2026, 04:06:22, where the zone has been said before."""
@@ -149,11 +148,6 @@ class Language:
             self.say("November"),
             self.say("December"),
         ]
-
-
-def zone_name(moment: datetime) -> str:
-    """What people call the zone of a moment."""
-    return getattr(moment.tzinfo, "key", None) or moment.tzname() or ""
 
 
 ENGLISH = Language(SOURCE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,18 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 from ansible_collections.dfr.golive.plugins.module_utils._language import Language
 
 
-def zone(name: str) -> tzinfo | None:
-    """The country's time zone; None, which is UTC, on a controller that doesn't know it."""
+def zone(name: str) -> tzinfo:
+    """The country's time zone; UTC on a controller that doesn't know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+        return UTC
 
 
 class Reading:
     """A page in one language, with the moments in one zone: what templates ask for."""
 
-    def __init__(self, language: Language, zone: tzinfo | None) -> None:
+    def __init__(self, language: Language, zone: tzinfo = UTC) -> None:
         self.code = language.code
         self.language = language
         self.say = language.say
@@ -39,6 +39,17 @@ class Reading:
 
     def when(self, stamp: str | None) -> str:
         return self.language.moment(moment(stamp), self.zone) if stamp else ""
+
+    def local(self, stamp: str) -> datetime:
+        return moment(stamp).astimezone(self.zone)
+
+    def time(self, stamp: str | None) -> str:
+        """A moment without the zone, which is said once at the top: `clock_of`."""
+        return self.language.time(self.local(stamp)) if stamp else ""
+
+    @property
+    def clock_of(self) -> str:
+        return str(getattr(self.zone, "key", "UTC"))
 
     def number(self, value: Any, digits: int = 4) -> str:
         """An exact number however it was written, with at most so many digits after the point."""

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
-from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark, zone_name
+from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark
 from ansible_collections.dfr.golive.plugins.plugin_utils import _charts
 from ansible_collections.dfr.golive.plugins.plugin_utils._charts import Chart, Trace
 
@@ -74,13 +72,6 @@ class Telling(_pages.Reading):
         _word, sentence = OUTCOMES[str(self.status["outcome"])]
         return self.say(sentence)
 
-    @property
-    def clock_of(self) -> str:
-        return zone_name(moment(self.status["whole"]["end"]).astimezone(self.zone or UTC))
-
-    def when(self, stamp: str | None) -> str:
-        return self.language.time(moment(stamp).astimezone(self.zone or UTC)) if stamp else ""
-
     def check(self, name: str) -> str:
         kind, _, path = name.partition(".")
         return self.say("Page {path}", path=path) if kind == "page" else self.say(CHECKS.get(name, name))
@@ -92,7 +83,7 @@ class Telling(_pages.Reading):
     def day(self, status: Mapping[str, Any]) -> str:
         if status["name"] == "since":
             return self.say("since then") if self.status["days"] else self.say("since the go-live")
-        return self.language.date(moment(status["begin"]).astimezone(self.zone or UTC))
+        return self.language.date(self.local(status["begin"]))
 
     def traces(self) -> Iterator[tuple[str, str, str]]:
         """Each check with figures: its name, its chart, and the figures in words."""

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark
 from ansible_collections.dfr.golive.plugins.module_utils._report import SCHEMA
 from ansible_collections.dfr.golive.plugins.plugin_utils._report_page import OUTCOMES, PHASES, WORDS, mood
@@ -119,9 +117,6 @@ class Telling(_pages.Reading):
 
     def phase(self, name: str) -> str:
         return self.say(PHASES[name])
-
-    def day(self, run: Run) -> str:
-        return self.language.time(moment(run.started).astimezone(self.zone or UTC))
 
     def window(self, run: Run) -> str:
         return "–" if run.window is None else self.language.duration(run.window)

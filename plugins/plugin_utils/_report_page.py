@@ -12,14 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages
-from ansible_collections.dfr.golive.plugins.module_utils._journal import between, moment
-from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark, zone_name
+from ansible_collections.dfr.golive.plugins.module_utils._journal import between
+from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark
 from ansible_collections.dfr.golive.plugins.plugin_utils import _charts
 from ansible_collections.dfr.golive.plugins.plugin_utils._charts import Bar, Chart, Row, Share
 
@@ -194,20 +193,12 @@ class Telling(_pages.Reading):
     def megabytes(self, size: Any) -> str:
         return self.language.number(size / 1_000_000, 1) if isinstance(size, (int, float)) else "–"
 
-    def when(self, stamp: str | None) -> str:
-        """A moment of the country's; `clock_of` is said once, at the top."""
-        return self.language.time(moment(stamp).astimezone(self.zone or UTC)) if stamp else ""
-
     def hour(self, stamp: str | None) -> str:
-        """The same without the day, where that is the day on which the run began."""
+        """`time` without the day, where that is the day on which the run began."""
         if not stamp:
             return ""
-        day, began = (moment(text).astimezone(self.zone or UTC) for text in (stamp, self.report["started"]))
+        day, began = self.local(stamp), self.local(self.report["started"])
         return f"{day:%H:%M:%S}" if day.date() == began.date() else self.language.time(day)
-
-    @property
-    def clock_of(self) -> str:
-        return zone_name(moment(self.report["started"]).astimezone(self.zone or UTC))
 
     @property
     def rehearsal(self) -> bool:

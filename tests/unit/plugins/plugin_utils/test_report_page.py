@@ -29,7 +29,7 @@ def text_of(page: str) -> str:
 
 
 def telling(**changes: Any) -> Telling:
-    return Telling({**sample(), **changes}, Language("en"), None)
+    return Telling({**sample(), **changes}, Language("en"))
 
 
 def test_the_sample_is_a_report() -> None:
@@ -146,7 +146,7 @@ def test_days_between_two_sessions_are_cut_out_and_said() -> None:
             span.update(begin=stamp(-7200), end=stamp(-3600), seconds=3600.0)
     report["timeline"].insert(0, report["timeline"][1] | {"begin": stamp(-7300), "end": stamp(-7200)})
     report["timeline"].sort(key=lambda span: span["begin"])
-    reading = Telling(report, Language("en"), None)
+    reading = Telling(report, Language("en"))
     assert reading.pauses == [(100.0, 3600.0)]
     assert reading.at(stamp(-7200)) == reading.at(stamp(-3600)) == 100.0
     assert reading.at(stamp(0)) == 3700.0
@@ -157,7 +157,7 @@ def test_a_long_wait_inside_the_window_is_never_cut_out() -> None:
     for span in report["timeline"]:
         if span["kind"] == "idle":
             span["seconds"] = 5000.0
-    assert Telling(report, Language("en"), None).pauses == []
+    assert Telling(report, Language("en")).pauses == []
 
 
 def test_a_language_without_catalogue() -> None:
