@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the rehearsals of a country came to: which plan, whether it passed, the seconds of each step.
+
+A rehearsal has hosts, a journal and a lock of its own. What remains of it lies on the live state host, in a journal
+beside the country's: `<country>-rehearsals`. It is chained as every journal is: nobody can add a rehearsal that wasn't,
+or make an old one young.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _phases, _strict
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, moment
+
+EVENT = "rehearsed"
+SUFFIX = "-rehearsals"
+CLONE, ROLLBACK = "clone", "rollback"
+STEPS: tuple[str, ...] = (CLONE, *_phases.NAMES, ROLLBACK)
+"""What a rehearsal may time: the clone, each phase with its gates, and the way back."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One rehearsal.
+
+    Attributes:
+        run_id: of the rehearsal, in its own journal.
+        plan: digest of the plan that was rehearsed, as `plan_digest` gives it.
+        passed: every phase succeeded, or what was begun was rolled back as planned.
+        steps: seconds of machine time by step, those that were done only; names as in `STEPS`.
+        reason: why it did not pass; empty when it did.
+        finished: stamp of the record, set by the journal.
+    """
+
+    run_id: str
+    plan: str
+    passed: bool
+    steps: Mapping[str, float]
+    reason: str = ""
+    finished: str = ""
+
+
+def plan_digest(folder: Path) -> str:
+    """The digest of a country's plan, as its teams sign it.
+
+    Args:
+        folder: ``signoffs`` of the live inventory. Without criteria in it the plan is the phases alone.
+
+    Raises:
+        GoliveError: the criteria are there and can't be understood.
+    """
+    try:
+        content = _criteria.read(folder)
+    except _strict.MissingError:
+        return _strict.sha256(_strict.canonical({"phases": list(_phases.NAMES)}))
+    return _strict.sha256(_strict.canonical(_criteria.understood(content).plan()))
+
+
+def book(state_dir: str | Path, country: str) -> Journal:
+    """The journal that keeps a country's rehearsals."""
+    return Journal(state_dir, f"{country}{SUFFIX}")
+
+
+def keep(journal: Journal, rehearsal: Rehearsal) -> bool:
+    """Journal what a rehearsal came to, once; whether anything was written.
+
+    Args:
+        journal: as `book` gives it.
+
+    Raises:
+        GoliveError: it names an unknown step, it was kept already with another result, or it can't be written.
+    """
+    more = sorted(set(rehearsal.steps) - set(STEPS))
+    if more:
+        raise GoliveError(
+            f"The rehearsal {rehearsal.run_id} times {', '.join(more)}, which is no step of the plan."
+        )
+    wanted = _without_time(rehearsal)
+    kept = [_without_time(one) for one in read(journal) if one.run_id == rehearsal.run_id]
+    if kept and kept[-1] == wanted:
+        return False
+    if journal.tell(rehearsal.run_id, EVENT, mode="rehearsal", rehearsal=wanted) is None:
+        raise GoliveError(
+            f"Somebody is writing to {journal.folder}, so the rehearsal {rehearsal.run_id} was not kept.",
+            remedy="Run playbooks/rehearse.yml again when they have finished.",
+        )
+    return True
+
+
+def _without_time(rehearsal: Rehearsal) -> dict[str, Any]:
+    content = asdict(rehearsal)
+    del content["finished"]
+    return content
+
+
+def read(journal: Journal) -> list[Rehearsal]:
+    """All rehearsals, the oldest first; of each run what was said last.
+
+    Raises:
+        GoliveError: the journal isn't what was written.
+    """
+    reading, _holder = journal.read()
+    found: dict[str, Rehearsal] = {}
+    for record in reading.records:
+        if record["event"] == EVENT:
+            found.pop(record["run_id"], None)
+            found[record["run_id"]] = Rehearsal(**record["rehearsal"], finished=record["time"])
+    return list(found.values())
+
+
+def armed(rehearsals: Sequence[Rehearsal], plan: str, days: int, now: datetime) -> Gate:
+    """Whether a country may go live: the last rehearsal of this very plan passed, not too long ago.
+
+    Args:
+        rehearsals: as `read` gives them.
+        plan: digest of what is about to run.
+        days: how old it may be.
+    """
+    name, again = "rehearsal", "Rehearse with playbooks/rehearse.yml until it passes."
+    mine = [one for one in rehearsals if one.plan == plan]
+    if not mine:
+        return failed(
+            name,
+            f"None of {len(rehearsals)} known rehearsals was of the plan that is about to run ({plan[:19]}).",
+            again,
+        )
+    last = mine[-1]
+    if not last.passed:
+        return failed(
+            name, f"The last rehearsal of this plan, {last.run_id}, did not pass: {last.reason}", again
+        )
+    age = now - moment(last.finished)
+    if age > timedelta(days=days):
+        return failed(
+            name,
+            f"This plan was last rehearsed {age.days} days ago ({last.run_id}); {days} are allowed.",
+            again,
+        )
+    return passed(name, f"This plan was rehearsed at {last.finished} ({last.run_id}).")
