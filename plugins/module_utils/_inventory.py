@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
+from ansible_collections.dfr.golive.plugins.module_utils import _plan
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES
 from ansible_collections.dfr.golive.plugins.module_utils._reconciliation import problems as check_declaration
 
@@ -60,6 +61,8 @@ HOME_FILES = {
     "check_health_password": "users.yml",
     "enable_users": "users.yml",
     "golive_reconciliation": "reconciliation.yml",
+    "golive_communication": "hypercare.yml",
+    "golive_plan": "plan.yml",
     "start_hypercare": "hypercare.yml",
 }
 """Where inventories/template keeps a variable, longest prefix first; everything else is in country.yml."""
@@ -350,6 +353,7 @@ def check_together(country: Country) -> Iterator[Problem]:
     yield from check_dns(country)
     yield from check_mail(country.values)
     yield from check_numbers(country.values)
+    yield from check_plan(country.values)
     yield from check_reconciliation(country.values)
 
 
@@ -361,6 +365,15 @@ def check_reconciliation(values: Mapping[str, Any]) -> Iterator[Problem]:
     for where, sentence in check_declaration(declared, [code for code in spoken if code in LANGUAGES]):
         name = f"golive_reconciliation{where}"
         yield Problem(name, f"{name} {sentence}", f"Correct it in {home(name)}.")
+
+
+def check_plan(values: Mapping[str, Any]) -> Iterator[Problem]:
+    declared, holds = get(values, "golive_plan"), get(values, "golive_holds")
+    if isinstance(declared, Mapping) and declared:
+        try:
+            _plan.understood(declared, holds if isinstance(holds, Mapping) else ())
+        except GoliveError as exc:
+            yield Problem("golive_plan", exc.sentence, exc.remedy)
 
 
 def check_country(country: Country) -> Iterator[Problem]:

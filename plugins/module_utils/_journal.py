@@ -52,6 +52,8 @@ EVENTS = frozenset(
         "note",
         "rehearsed",
         "decision",
+        "intended",
+        "sent",
         "stop",
         "close",
     }

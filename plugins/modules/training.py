@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: training
+short_description: Write a role's training on the controller, or score it
+version_added: "1.0.0"
+author: the dfr.golive contributors (@dfr-golive)
+description:
+  - A training is a role's own steps of the plan with planted incidents and three choices at each, written into
+    C(<artifacts_dir>/<country>/training/) with a file of decisions to fill in. Nothing is asked at the keyboard.
+  - With O(decisions) it scores them, and writes what was decided and what would have been best beside it. Two right
+    decisions of three pass, as long as none would have done harm.
+  - The same role, seed and plan make the same training, and the same decisions the same score.
+  - It runs on the controller only.
+attributes:
+  check_mode:
+    description: Writes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  action:
+    description: Runs wholly on the controller.
+    support: full
+options:
+  role:
+    description: Whose training; national_it, fao, contractor, administrator or enumerator.
+    type: str
+    required: true
+  seed:
+    description: Orders the choices; another seed, another order.
+    type: int
+    default: 1
+  decisions:
+    description: The filled-in file on the controller; none, and the training is written.
+    type: path
+    default: ''
+  country:
+    description: Short code of the country.
+    type: str
+    required: true
+  title:
+    description: Name of the country for people.
+    type: str
+    required: true
+  timezone:
+    description: Time zone of the country, as the tz database names it.
+    type: str
+    required: true
+  languages:
+    description: Languages of plan and runbooks, the calendar's first; each needs a catalogue.
+    type: list
+    elements: str
+    required: true
+  plan:
+    description: What the country declares of its night, the variable C(golive_plan).
+    type: dict
+    default: {}
+  holds:
+    description: The hold points by phase, the variable C(golive_holds).
+    type: dict
+    default: {}
+  rehearsals:
+    description: What the rehearsals came to, as M(dfr.golive.rehearsals_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  signoffs:
+    description: Folder C(signoffs) of the inventory on the controller; the plan's digest is computed from it.
+    type: path
+    required: true
+  signed:
+    description: Whether the teams sign; the night must then be the one in C(criteria.yml).
+    type: bool
+    default: false
+  ttl:
+    description: TTL of the switched name, in seconds.
+    type: int
+    required: true
+  hypercare_days:
+    description: Days that the registry is watched closely.
+    type: int
+    required: true
+  artifacts_dir:
+    description:
+      - Folder on the controller.
+      - When empty, C(artifacts) beside the folder C(inventories) the inventory lies in, or in the current
+        folder when there is none.
+    type: str
+    default: ''
+  templates:
+    description: Folder on the controller with the Jinja2 templates of the pages.
+    type: path
+    required: true
+seealso:
+  - module: dfr.golive.plan
+"""
+
+EXAMPLES = r"""
+- name: Write the training of the enumerators
+  dfr.golive.training:
+    role: enumerator
+    country: tonga
+    title: Kingdom of Tonga
+    timezone: Pacific/Tongatapu
+    languages: [en]
+    rehearsals: []
+    signoffs: "{{ inventory_dir }}/signoffs"
+    ttl: 60
+    hypercare_days: 14
+    templates: "{{ role_path }}/templates"
+"""
+
+RETURN = r"""
+result:
+  description: The score, as in C(<role>-<seed>.result.json); empty without decisions.
+  type: dict
+  returned: success
+  contains:
+    passed:
+      description: Whether enough was decided right, and nothing that does harm.
+      type: bool
+      returned: with decisions
+    percent:
+      description: Of the decisions, how many were the best.
+      type: float
+      returned: with decisions
+    harmful:
+      description: Incidents at which harm was decided.
+      type: list
+      elements: str
+      returned: with decisions
+text:
+  description: The same for people.
+  type: str
+  returned: success
+"""
