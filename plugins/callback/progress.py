@@ -221,8 +221,7 @@ def _title(task: Any) -> str:
 
 def _where(result: Any) -> str:
     """The host a task acted on."""
-    delegated = (_told(result).get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
-    return str(delegated or _host(result).get_name())
+    return str(_task(result).delegate_to or _host(result).get_name())
 
 
 def _reason(result: dict[str, Any]) -> str:

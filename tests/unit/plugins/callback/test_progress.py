@@ -33,17 +33,38 @@ BOOK = """
       ansible.builtin.command: sh -c "test {{ item }} != {{ broken }} || { echo {{ item }} is worn out >&2; false; }"
       loop: [a, b]
       changed_when: false
+    - name: Elsewhere
+      ansible.builtin.command: /bin/true
+      changed_when: false
+      delegate_to: "{{ 'production' }}"
+    - name: Tell what was noted
+      ansible.builtin.debug:
+        msg: "{{ query('noted') | join(' ') }}"
+"""
+# What a task's own process sees of the steps that the callback noted: as the journal's action does.
+NOTED = """
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.dfr.golive.plugins.plugin_utils._steps import STEPS
+
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **options):
+        return [f"<{step['name']}@{step['host']}:{step['status']}>" for step in STEPS.taken]
 """
 
 
 def play(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     book = folder / "book.yml"
     book.write_text(BOOK, encoding="utf-8")
+    (folder / "lookup_plugins").mkdir()
+    (folder / "lookup_plugins/noted.py").write_text(NOTED, encoding="utf-8")
     return subprocess.run(
         [
             "ansible-playbook",
             "-i",
-            "localhost,",
+            "localhost,production,",
+            "-e",
+            "ansible_connection=local",
             "-e",
             f"ansible_python_interpreter={sys.executable}",
             str(book),
@@ -72,9 +93,14 @@ def test_one_line_a_step(well: subprocess.CompletedProcess[str]) -> None:
     assert well.returncode == 0, well.stderr
     lines = well.stdout.splitlines()
     assert "(1/9) PREFLIGHT  everything is checked" in lines
-    assert sum(line.startswith(("  ok ", "  changed ")) for line in lines) == 3
+    assert sum(line.startswith(("  ok ", "  changed ")) for line in lines) == 4
     assert "Not now" not in well.stdout
     assert "PLAY RECAP" in well.stdout
+
+
+def test_each_step_is_noted_with_the_host_it_acted_on(well: subprocess.CompletedProcess[str]) -> None:
+    noted = "<Look@localhost:ok> <Wait for it@localhost:changed> <Each of them@localhost:ok> <Elsewhere@production:ok>"
+    assert noted in " ".join(well.stdout.split())
 
 
 def test_a_long_step_says_what_it_waits_for(well: subprocess.CompletedProcess[str]) -> None:
