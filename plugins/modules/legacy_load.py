@@ -38,7 +38,9 @@ options:
     type: bool
     default: true
   frozen:
-    description: Prove afterwards that nothing was added since the source was read.
+    description:
+      - Prove afterwards that nothing was added since the source was read, and compare each row that came in with the
+        record in Odoo, field by field.
     type: bool
     default: false
   slice_seconds:
@@ -104,6 +106,11 @@ exceptions:
   description: Rejected rows that somebody answers for, those nobody does, and entries of the list that no row needs.
   returned: when done
   type: dict
+compared:
+  description: With O(frozen), for each entity what comparing the rows that came in brought.
+  returned: when done
+  type: dict
+  sample: {farmers: {compared: 12, equal: 12, edited: 0, unknown: 0, newer: 0, differing: 0, missing: []}}
 """
 
 import time

@@ -29,11 +29,10 @@ options:
     type: path
     required: true
   languages:
-    description: Of the reasons.
+    description: Of the reasons; a catalogue is needed for each.
     type: list
     elements: str
     default: [en, fr]
-    choices: [en, fr]
 """
 
 EXAMPLES = r"""
@@ -57,22 +56,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._language import languages
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.options import (
     LEGACY_OPTIONS,
     alone,
     mapping_of,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.reasons import LANGUAGES
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.rejects import export
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     p = module.params
     mapping = mapping_of(p)
+    told = languages(p["languages"])
     if module.check_mode:
         return {"changed": True}
     with alone(Path(p["store"])) as store:
-        return {"changed": True, "entities": export(mapping, store, Path(p["path"]), tuple(p["languages"]))}
+        return {"changed": True, "entities": export(mapping, store, Path(p["path"]), told)}
 
 
 def main() -> None:
@@ -80,12 +80,7 @@ def main() -> None:
         argument_spec={
             **LEGACY_OPTIONS,
             "path": {"type": "path", "required": True},
-            "languages": {
-                "type": "list",
-                "elements": "str",
-                "default": ["en", "fr"],
-                "choices": list(LANGUAGES),
-            },
+            "languages": {"type": "list", "elements": "str", "default": ["en", "fr"]},
         },
         supports_check_mode=True,
     )

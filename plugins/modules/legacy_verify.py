@@ -58,6 +58,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, run_module
+from ansible_collections.dfr.golive.plugins.module_utils._legacy import verdict
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import OdooTarget
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.options import (
     LEGACY_OPTIONS,
@@ -76,15 +77,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         way = Way(mapping, login_of(p), store, OdooTarget(OdooLogin.from_params(p)), "reconcile")
         found = way.reconcile(every=p["sample"])
     entities = {name: asdict(one) for name, one in found.items()}
-    for name, one in found.items():
-        if not one.holds:
-            failure = GoliveError(
-                f"{mapping.name}.{name}: of {one.compared + len(one.missing)} records {one.differing} differ"
-                f" and {len(one.missing)} are missing in the registry.",
-                remedy="See entities for the keys and fields.",
-            )
-            failure.returned = {"entities": entities}
-            raise failure
+    try:
+        verdict.agree(mapping.name, found)
+    except GoliveError as exc:
+        exc.returned = {"entities": entities}
+        raise
     return {"changed": False, "entities": entities}
 
 

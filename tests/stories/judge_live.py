@@ -23,6 +23,39 @@ def test_every_acknowledged_record_of_staging_is_in_production() -> None:
     assert set(acknowledged) - arrived == set()
 
 
+def test_every_record_of_the_old_registry_is_in_production_exactly_once() -> None:
+    acknowledged = outside.acknowledged("legacy")
+    assert len(acknowledged) > 0
+    source = outside.mariadb("select reg_no, natid from old_registry.farmers order by reg_no")
+    there = outside.psql(
+        "production",
+        "dfr_production",
+        "select substr(code, 2)::int, national_id from dfr_farmer where code like 'L%' order by 1",
+    )
+    assert there == [row.replace("\t", "|") for row in source]
+    assert set(acknowledged) - {int(row.split("|")[0]) for row in there} == set()
+
+
+def test_holdings_of_the_old_registry_came_with_their_farmers() -> None:
+    count = "select count(*), round(sum(round(acres * 0.40468564224, 4)), 4) from old_registry.holdings"
+    plots = (
+        "select count(*), sum(area_ha) from dfr_plot p join dfr_farmer f on f.id = p.farmer_id"
+        " where f.code like 'L%'"
+    )
+    holdings = outside.mariadb(count)
+    assert outside.psql("production", "dfr_production", plots) == [holdings[0].replace("\t", "|")]
+
+
+def test_every_row_of_the_old_registry_is_accounted_for() -> None:
+    (source,) = [one for one in outside.report()["sync"]["sources"] if one["kind"] == "legacy"]
+    tables = {"farmers": "farmers", "farms": "holdings", "plots": "holdings"}
+    assert source["entities"].keys() == tables.keys()
+    for name, found in source["entities"].items():
+        assert [str(found["source"])] == outside.mariadb(f"select count(*) from old_registry.{tables[name]}")
+        assert found["source"] == sum(found[part] for part in ("loaded", "unchanged", "rejected", "excluded"))
+    assert source["entities"]["farmers"]["loaded"] > 0
+
+
 @pytest.mark.parametrize("table", ["dfr_household", "dfr_farmer", "dfr_farm", "dfr_plot", "ir_attachment"])
 def test_production_holds_as_much_as_staging(table: str) -> None:
     query = f"select count(*), coalesce(sum(id), 0) from {table}"

@@ -70,7 +70,7 @@ class OldRegistry:
                 cursor.execute(
                     "INSERT INTO farmers (surname, given, sex, dob, natid, vid, hh_no) "
                     "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                    ("LATE", f"Comer {number}", "F", "01/01/1990", f"W{number:09d}", 1 + number % 40, 1),
+                    ("LATE", f"Comer {number}", "F", "01/01/1990", f"L{number:09d}", 1 + number % 40, 1),
                 )
                 return int(cursor.lastrowid)
         except pymysql.err.MySQLError as error:

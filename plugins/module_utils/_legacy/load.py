@@ -247,6 +247,9 @@ class _Entity:
         names = {record.key: external_name(self.entity.name, record.key) for record, _values in good}
         ask = [name for key, name in names.items() if key not in known] if self._doubt else []
         there = named(self.target, space(self.source), ask) if ask else {}
+        twins = self._twins_of(
+            values for record, values in good if record.key not in known and names[record.key] not in there
+        )
         rows: list[Row] = []
         rejects: list[Reject] = []
         later: list[Record] = []
@@ -260,13 +263,24 @@ class _Entity:
                 self.tally.adopted += 1
                 rows.append(Row(record, values, ours.pop()))
             else:
-                self._new(record, values, rows, rejects, later)
+                self._new(record, values, twins, rows, rejects, later)
         return rows, rejects, later
+
+    def _twins_of(self, new: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, int]]:
+        """For each rule what the registry has already of these rows."""
+        there = list(new)
+        return {
+            rule.fields: self.twins.find(
+                self.entity.model, rule.fields, [_value(rule.fields, values) for values in there]
+            )
+            for rule in self.entity.deduplicate
+        }
 
     def _new(
         self,
         record: Record,
         values: dict[str, Any],
+        twins: Mapping[tuple[str, ...], Mapping[str, int]],
         rows: list[Row],
         rejects: list[Reject],
         later: list[Record],
@@ -277,10 +291,11 @@ class _Entity:
                 "fields": ", ".join(rule.fields),
                 "value": ", ".join(str(values.get(name)) for name in rule.fields),
             }
-            if (rule.fields, value_of([values.get(name) for name in rule.fields])) in self._claims:
+            value = _value(rule.fields, values)
+            if (rule.fields, value) in self._claims:
                 later.append(record)
                 return
-            twin = self.twins.find(self.entity.model, values, rule.fields)
+            twin = twins[rule.fields].get(value)
             if twin is not None and rule.action == "reject":
                 rejects.append(Reject.of(record, "duplicate_in_dfr", {**said, "id": str(twin)}))
                 return
@@ -291,10 +306,7 @@ class _Entity:
         rows.append(Row(record, values))
 
     def _claims_of(self, values: Mapping[str, Any]) -> set[tuple[tuple[str, ...], str]]:
-        claims = {
-            (rule.fields, value_of([values.get(name) for name in rule.fields]))
-            for rule in self.entity.deduplicate
-        }
+        claims = {(rule.fields, _value(rule.fields, values)) for rule in self.entity.deduplicate}
         return {(fields, value) for fields, value in claims if value}
 
     def _drain(self, left: int) -> None:
@@ -348,6 +360,10 @@ class _Entity:
             return
         after = min(newest for newest, _rows in self._under_way.values())
         self.store.note(self._note, {"after": after, "at": self.terms.now(), "user": self.target.user()})
+
+
+def _value(fields: Sequence[str], values: Mapping[str, Any]) -> str:
+    return value_of([values.get(name) for name in fields])
 
 
 def _portions(rows: Sequence[Row]) -> Iterator[list[Row]]:

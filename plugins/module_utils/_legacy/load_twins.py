@@ -17,11 +17,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target, paged
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import folded
 
-FIND = "select id from twin where what = ? and value = ? order by id"
+FIND = "select value, id from twin where what = ? and value in ({})"
 _PAGE = 5000
+_ASKED = 500
 # A transaction is dated when it begins and seen when it ends.
 _OVERLAP = "-10 minutes"
 
@@ -71,18 +72,20 @@ class Twins:
             last = rows[-1]["id"]
         self._db.execute("insert or replace into mark values (?, ?)", (what, newest))
 
-    def find(self, model: str, values: Mapping[str, Any], fields: Sequence[str]) -> int | None:
-        """The record with these values; what the index says is asked of Odoo before it counts."""
-        wanted = value_of([values.get(name) for name in fields])
-        if not wanted:
-            return None
+    def find(self, model: str, fields: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
+        """The records with these values (`value_of`), a page of rows at once.
+
+        What the index says is asked of Odoo before it counts.
+        """
         what = _what(model, fields)
-        with closing(self._db.execute(FIND, (what, wanted))) as c:
-            ids = [row[0] for row in c]
-        for record in self._target.find(model, [("id", "in", ids)], fields) if ids else []:
-            if value_of([record[name] for name in fields]) == wanted:
-                return int(record["id"])
-        return None
+        found: dict[str, int] = {}
+        for part in paged(sorted(set(wanted) - {""}), _ASKED):
+            with closing(self._db.execute(FIND.format(",".join("?" * len(part))), (what, *part))) as c:
+                said = {record: value for value, record in c}
+            for row in self._target.find(model, [("id", "in", list(said))], fields) if said else []:
+                if value_of([row[name] for name in fields]) == said[row["id"]]:
+                    found.setdefault(said[row["id"]], int(row["id"]))
+        return found
 
     def learn(self, model: str, fields: Sequence[str], rows: Iterable[tuple[Mapping[str, Any], int]]) -> None:
         """Records that were just loaded."""

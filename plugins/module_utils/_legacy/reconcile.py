@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
-    FieldMeta,
-    Target,
-    names_of,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import FieldMeta, Target
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import differing, normal
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Record
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import ident_of
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import LOADED, ident_of
 
 _SUMMED = ("integer", "float", "monetary")
 _GROUPED = ("selection", "boolean")
@@ -32,19 +28,15 @@ _PAGE = 500
 class Ledger(Protocol):
     """What the comparison needs of the store that was loaded from."""
 
-    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]: ...
-
     def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]: ...
 
     def look_up(self, entity: str, idents: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]: ...
 
 
-class Rows(Protocol):
-    """The source as it reads today: a store into which all of it was staged."""
+class Pages(Protocol):
+    """Rows of the source, a page after the other; as `Store.staged`."""
 
-    def staged(
-        self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000
-    ) -> list[Record]: ...
+    def __call__(self, entity: str, *, after: tuple[int, int] = ..., limit: int = ...) -> list[Record]: ...
 
 
 @dataclass
@@ -82,11 +74,9 @@ class Comparison:
         return not self.missing and not self.differing
 
 
-def compare(
-    source: str, entity: Entity, rows: Rows, store: Ledger, target: Target, *, every: int = 1
-) -> Comparison:
+def compare(entity: Entity, pages: Pages, store: Ledger, target: Target, *, every: int = 1) -> Comparison:
     """Compare an entity's records with the source, all or one in ``every`` (chosen by key, always the same)."""
-    found = Comparison(named=target.count("ir.model.data", names_of(source, entity.name)))
+    found = Comparison()
     fields = target.fields(entity.model)
     names = [name for name, said in entity.fields.items() if not said.attachment]
     links = Links(store, target)
@@ -95,21 +85,20 @@ def compare(
         name: (Counter(), Counter()) for name in names if fields[name].type in _GROUPED
     }
     after = (-1, -1)
-    while page := rows.staged(entity.name, after=after, limit=_PAGE):
+    while page := pages(entity.name, after=after, limit=_PAGE):
         after = (page[-1].depth, page[-1].position)
         chosen = [record for record in page if _chosen(record.key, every)]
-        known = store.known(entity.name, [record.key for record in chosen])
+        known = _loaded(entity.name, chosen, store)
         found.unknown += len(chosen) - len(known)
-        digests = store.look_up(entity.name, [ident_of(key) for key in known], "digest")
-        same = [r for r in chosen if r.key in known and digests[ident_of(r.key)] == (r.digest,)]
+        same = [record for record in chosen if known.get(record.key, ("", 0, ""))[0] == record.digest]
         found.newer += len(known) - len(same)
         resolved, _unresolved = links.resolve(same)
-        ids = [known[record.key][0] for record, _values in resolved]
+        ids = [known[record.key][1] for record, _values in resolved]
         there = {
             row["id"]: row for row in target.find(entity.model, [("id", "in", ids)], [*names, "write_date"])
         }
         for record, values in resolved:
-            record_id, stamp = known[record.key]
+            _digest, record_id, stamp = known[record.key]
             row = there.get(record_id)
             if row is None:
                 found.missing.append(record.key)
@@ -124,6 +113,17 @@ def compare(
         for name, (ours, theirs) in groups.items()
     }
     return found
+
+
+def _loaded(entity: str, records: Sequence[Record], store: Ledger) -> dict[str, tuple[str, int, str]]:
+    """Key -> digest, id in the registry and stamp of what is loaded; what was set aside or left out isn't."""
+    keys = {ident_of(record.key): record.key for record in records}
+    ledger = store.look_up(entity, list(keys), "digest, odoo_id, stamp, state")
+    return {
+        keys[ident]: (digest, record, stamp or "")
+        for ident, (digest, record, stamp, state) in ledger.items()
+        if state == LOADED
+    }
 
 
 def _chosen(key: str, every: int) -> bool:

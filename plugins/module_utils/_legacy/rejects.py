@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
+from ansible_collections.dfr.golive.plugins.module_utils._language import Language
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.reasons import in_words
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Reject
@@ -28,7 +29,7 @@ SUGGESTION, WHERE = "_suggestion", "_where"
 FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 
-def export(mapping: Mapping, store: Store, path: Path, languages: tuple[str, ...]) -> dict[str, int]:
+def export(mapping: Mapping, store: Store, path: Path, languages: list[Language]) -> dict[str, int]:
     """Write what was set aside: a sheet per entity, its own columns first, then why in each language.
 
     Args:
@@ -63,7 +64,7 @@ def export(mapping: Mapping, store: Store, path: Path, languages: tuple[str, ...
     return written
 
 
-def _sheet(openpyxl: Any, book: Any, entity: Entity, store: Store, languages: tuple[str, ...]) -> int:
+def _sheet(openpyxl: Any, book: Any, entity: Entity, store: Store, languages: list[Language]) -> int:
     columns: dict[str, None] = {}
     rows = 0
     for _owner, reject in store.rejects_with_owner(entity.name):
@@ -77,14 +78,14 @@ def _sheet(openpyxl: Any, book: Any, entity: Entity, store: Store, languages: tu
             remedy="So many are no exceptions: correct the mapping or the source.",
         )
     sheet = book.create_sheet(entity.name[:31])
-    sheet.append([*columns, *(REASON.format(one) for one in languages), SUGGESTION, WHERE, OWNER])
+    sheet.append([*columns, *(REASON.format(one.code) for one in languages), SUGGESTION, WHERE, OWNER])
     for owner, reject in store.rejects_with_owner(entity.name):
         cells = [*(reject.row.get(name) for name in columns), *_why(reject, languages), reject.location]
         sheet.append([*(_cell(openpyxl, sheet, value) for value in cells), owner])
     return rows
 
 
-def _why(reject: Reject, languages: tuple[str, ...]) -> Iterator[str]:
+def _why(reject: Reject, languages: list[Language]) -> Iterator[str]:
     for language in languages:
         yield "\n".join(in_words(problem, language) for problem in reject.problems)
     yield "\n".join(f"{p.rule}: {p.suggestion}" for p in reject.problems if p.suggestion)

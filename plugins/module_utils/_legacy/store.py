@@ -59,10 +59,15 @@ create table if not exists tree (
 create index if not exists tree_parent on tree (entity, parent);
 """
 
-# A row without a usable key that people gave one: its digest -> the key it goes by.
-_CORRECTED = """
+# Beside them: rows without a usable key that people gave one (their digest -> the key they go by), and what came in
+# while the source was frozen.
+_BESIDE = """
 create table if not exists corrected (
-  entity text not null, digest text not null, ident text not null, primary key (entity, digest)) without rowid
+  entity text not null, digest text not null, ident text not null, primary key (entity, digest)) without rowid;
+create table if not exists kept (
+  id integer primary key, entity text not null, depth integer not null, position integer not null,
+  digest text not null, payload text not null);
+create index if not exists kept_order on kept (entity, depth, position);
 """
 
 
@@ -98,7 +103,7 @@ class Store:
                     f"{path} was written by another version of this collection (format {version}).",
                     remedy="Use that version, or move the file away to read the source anew.",
                 )
-            db.execute(_CORRECTED)
+            db.executescript(_BESIDE)
             if version == 0:
                 db.executescript(f"begin immediate; {_TABLES} pragma user_version = {FORMAT}; commit")
         except (sqlite3.Error, OSError) as exc:
@@ -141,12 +146,23 @@ class Store:
 
     def staged(self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000) -> list[Record]:
         """Records that wait, parents first; page by the last one's depth and position."""
+        return self._page("staged", entity, after, limit)
+
+    def kept(self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000) -> list[Record]:
+        """Records that waited when `keep` was called, in the same order."""
+        return self._page("kept", entity, after, limit)
+
+    def _page(self, table: str, entity: str, after: tuple[int, int], limit: int) -> list[Record]:
         found = self.db.execute(
-            "select s.depth, s.position, s.digest, s.payload, l.key from staged s join ledger l using (id)"
+            f"select s.depth, s.position, s.digest, s.payload, l.key from {table} s join ledger l using (id)"  # noqa: S608
             " where s.entity = ? and (s.depth, s.position) > (?, ?) order by s.depth, s.position limit ?",
             (entity, *after, limit),
         )
         return [_record(entity, *row) for row in found]
+
+    def keep(self) -> None:
+        """Keep what waits until the marks are committed, so that it can be compared once it is loaded."""
+        self.db.execute("insert or replace into kept select * from staged")
 
     def loaded(self, entity: str, done: Iterable[Sequence[Any]]) -> None:
         """Records that Odoo has: (key, id in Odoo) or (key, id, stamp). Repeatable."""
@@ -330,7 +346,9 @@ class Store:
                 f"{waiting} records of run {run} still wait to be loaded, or another run came after it.",
                 remedy="Run the load again.",
             )
-        self.note("marks", {**(self.noted("marks") or {}), **(self.noted("next_marks") or {})})
+        with self.transaction():
+            self.note("marks", {**(self.noted("marks") or {}), **(self.noted("next_marks") or {})})
+            self.db.execute("delete from kept")
 
 
 def _record(entity: str, depth: int, position: int, digest: str, payload: str, key: str) -> Record:

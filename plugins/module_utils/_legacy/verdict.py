@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.reconcile import Comparison
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Counts, Reject
 
 
@@ -124,3 +125,18 @@ def unmoved(source: str, moved: Sequence[str]) -> None:
             f"{source} moved after it was read: {', '.join(moved)}.",
             remedy="See who can still write there, fence it, then run again.",
         )
+
+
+def agree(source: str, compared: Mapping[str, Comparison]) -> None:
+    """The registry has what the source has.
+
+    Raises:
+        GoliveError: a record differs or is missing.
+    """
+    for entity, found in compared.items():
+        if not found.holds:
+            raise GoliveError(
+                f"{source}.{entity}: of {found.compared + len(found.missing)} records {found.differing} differ"
+                f" and {len(found.missing)} are missing in the registry.",
+                remedy="See the keys and fields in what is returned with this, and who or what changed them.",
+            )

@@ -20,10 +20,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy import verdict
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.extract import extract, unchanged_since
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load import Tally, Terms, load
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_gone import follow
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target, names_of
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_twins import Twins
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity, Mapping
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.reconcile import Comparison, compare
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.reconcile import Comparison, Pages, compare
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.sources import file_digest, open_source
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import Store
 
@@ -57,17 +57,21 @@ class Way:
 
         Args:
             read: read the source first; without it only what already waits is loaded.
-            frozen: nobody can write to the source any more; prove that nothing came after the reading.
+            frozen: nobody can write to the source any more; prove that nothing came after the reading, and compare
+                every row of it that came in since with what the registry has now, field by field.
 
         Returns:
             Figures. ``done`` is false when the time was up; call again with ``read`` false.
 
         Raises:
-            GoliveError: a key is missing in the sum, the source moved, or too many rows were set aside.
+            GoliveError: a key is missing in the sum, the source moved, too many rows were set aside, or the
+                registry has something else than the source.
         """
         with closing(open_source(self.mapping, dict(self.login))) as source:
             if read:
                 extract(self.mapping, source, self.store, self.run)
+            if frozen:
+                self.store.keep()
             tallies = self._load(self.mapping)
             if not all(tally.done for tally in tallies.values()):
                 return self._figures(tallies, done=False)
@@ -76,13 +80,16 @@ class Way:
             verdict.account(self.mapping.name, counts)
             if frozen:
                 verdict.unmoved(self.mapping.name, unchanged_since(self.mapping, source, self.store))
-        self.store.commit_marks(str(self.store.noted("run")))
+            compared = self._compared(self.store.kept) if frozen else {}
         standing = self.standing()
         figures = self._figures(tallies, done=True) | {
             "gone": {name: asdict(found) for name, found in gone.items()},
             "exceptions": asdict(standing),
+            "compared": {name: asdict(found) for name, found in compared.items()},
         }
         try:
+            verdict.agree(self.mapping.name, compared)
+            self.store.commit_marks(str(self.store.noted("run")))
             verdict.accept(self.mapping.name, standing, self.limit)
         except GoliveError as exc:
             exc.returned = figures
@@ -125,10 +132,16 @@ class Way:
             rows = Store.open(Path(folder) / "rows.sqlite")
             with closing(rows), closing(open_source(self.mapping, dict(self.login))) as source:
                 extract(self.mapping, source, rows, self.run)
-                return {
-                    name: compare(self.mapping.name, entity, rows, self.store, self.target, every=every)
-                    for name, entity in self.mapping.entities.items()
-                }
+                found = self._compared(rows.staged, every=every)
+        for name, one in found.items():
+            one.named = self.target.count("ir.model.data", names_of(self.mapping.name, name))
+        return found
+
+    def _compared(self, pages: Pages, *, every: int = 1) -> dict[str, Comparison]:
+        return {
+            name: compare(entity, pages, self.store, self.target, every=every)
+            for name, entity in self.mapping.entities.items()
+        }
 
     def _load(self, mapping: Mapping) -> dict[str, Tally]:
         twins = Twins(self.store.path.with_suffix(".twins"), self.target)

@@ -48,7 +48,7 @@ SELECT seq,
        ELT(1 + CRC32(CONCAT('g', seq)) % 10, 'Ana', 'Sione', 'Mele', 'Tevita', 'Lupe', 'Paula', 'Sela', 'Viliami', 'Losa', CONVERT(_latin1 0x52656EE9 USING latin1)),
        ELT(1 + CRC32(CONCAT('g', seq)) % 2, 'F', 'M'),
        DATE_FORMAT('1940-01-01' + INTERVAL CRC32(CONCAT('d', seq)) % 23000 DAY, '%d/%m/%Y'),
-       LPAD(CRC32(CONCAT('n', seq)), 10, '0'),
+       LPAD(2654435761 * seq % 4294967296, 10, '0'),  -- an odd factor: nobody's twice
        CONCAT('77', LPAD(CRC32(CONCAT('m', seq)) % 100000, 5, '0')),
        1 + CRC32(CONCAT('v', seq)) % 40,
        1 + seq DIV 4,

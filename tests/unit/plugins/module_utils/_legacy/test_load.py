@@ -372,6 +372,17 @@ def test_external_names_have_no_blank_and_no_twins(keys):
 
 def test_finding_a_twin_reads_no_more_than_the_twins(tmp_path):
     twins = Twins(tmp_path / "twins", FakeOdoo())
-    plan = twins._db.execute("explain query plan " + FIND, ("w", "v")).fetchall()
+    plan = twins._db.execute("explain query plan " + FIND.format("?,?"), ("w", "u", "v")).fetchall()
     assert [row[3] for row in plan] == ["SEARCH twin USING COVERING INDEX twin_value (what=? AND value=?)"]
     twins.close()
+
+
+@pytest.mark.parametrize("people", [2, 40])
+def test_twins_of_a_page_are_asked_for_once(country, people):
+    same = Duplicate(("national_id",), "link")
+    entity = replace(FARMERS, conflict="overwrite", deduplicate=(same,), batch=100)
+    c = country(*(farmer(n) for n in range(people)))
+    c.odoo.create("dfr.farmer", [{"name": "Typed", "national_id": f"n{n}"} for n in range(people)])
+    assert c.load(entity)["farmers"].updated == people
+    asked = [1 for method, model, _rows in c.odoo.calls if (method, model) == ("find", "dfr.farmer")]
+    assert len(asked) == 4  # the index, the twins, what they hold, when they were written

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+import string
 from pathlib import Path
 
 import jsonschema
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES, SOURCE, Language
 from ansible_collections.dfr.golive.plugins.module_utils._legacy import schema
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import (
     EntityTarget,
@@ -142,11 +144,18 @@ def test_the_inventories_mappings_are_good(path: Path) -> None:
     assert parse(path.read_text(encoding="utf-8"), path.name).entities
 
 
-def test_every_reason_has_words_in_both_languages() -> None:
-    for code, sentences in REASONS.items():
-        assert len(sentences) == 2
-        english, french = ({part.split("}")[0] for part in said.split("{")[1:]} for said in sentences)
-        if code != "check_failed":
-            assert english == french, code
-    said = in_words(Problem("area", "too_small", {"field": "area", "value": "-1", "bound": "0"}), "fr")
-    assert said == "area vaut -1, le minimum est 0."
+def test_every_reason_is_said_in_every_language() -> None:
+    for code in LANGUAGES:
+        for sentence in REASONS.values():
+            blanks = {blank: "x" for _text, blank, *_rest in string.Formatter().parse(sentence) if blank}
+            assert Language(code).say(sentence, **blanks) != (sentence if code != SOURCE else "")
+    problem = Problem("area", "too_small", {"field": "area", "value": "-1", "bound": "0"})
+    assert in_words(problem, Language("fr")) == "area vaut -1, le minimum est 0."
+
+
+def test_a_check_brings_its_own_words() -> None:
+    problem = Problem("check", "check_failed", {"en": "Too young.", "fr": "Trop jeune."})
+    assert [in_words(problem, Language(code)) for code in ("en", "fr")] == [
+        "check: Too young.",
+        "check: Trop jeune.",
+    ]

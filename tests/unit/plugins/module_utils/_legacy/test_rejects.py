@@ -12,6 +12,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from ansible_collections.dfr.golive.plugins.module_utils._language import languages
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Mapping
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.rejects import (
     as_written,
@@ -61,7 +62,7 @@ def rewrite(path: Path, changes: dict[int, dict[str, Any]]) -> None:
 
 def test_the_workbook_has_the_sources_shape_and_the_reasons(world: tuple[Any, Store, Path]) -> None:
     mapping, store, path = world
-    assert export(mapping, store, path, ("en", "fr")) == {"farmers": 5}
+    assert export(mapping, store, path, languages(["en", "fr"])) == {"farmers": 5}
     rows = cells(path)
     assert list(rows[0])[:5] == ["id", "name", "area", "_reason_en", "_reason_fr"]
     assert rows[0]["_reason_en"] == "area is -2, the smallest allowed is 0."
@@ -74,7 +75,7 @@ def test_the_workbook_has_the_sources_shape_and_the_reasons(world: tuple[Any, St
 
 def test_no_name_becomes_a_formula(world: tuple[Any, Store, Path]) -> None:
     mapping, store, path = world
-    export(mapping, store, path, ("en",))
+    export(mapping, store, path, languages(["en"]))
     sheet = openpyxl.load_workbook(path)["farmers"]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
     assert [row["name"] for row in cells(path)] == ["'=HYPERLINK(x)", "Mele", "Lupe", "Re�ne", "'@SUM"]
@@ -91,7 +92,7 @@ def test_what_was_made_neutral_is_what_it_was(text: str) -> None:
 def test_corrected_rows_are_loaded_and_stay_so(world: tuple[Any, Store, Path]) -> None:
     """A wrong value, a key that was missing and one that was there twice; the source itself stays as it is."""
     mapping, store, path = world
-    export(mapping, store, path, ("en", "fr"))
+    export(mapping, store, path, languages(["en", "fr"]))
     rewrite(path, {1: {"area": 2}, 2: {"id": 7}, 3: {"id": 8}, 4: {"name": "René"}, 5: {"area": "12"}})
     tally = read(corrected(mapping, path), store, "r2", late=True)["farmers"]
     assert (tally.staged, tally.rejected) == (5, 0)
@@ -113,7 +114,7 @@ def test_corrected_rows_are_loaded_and_stay_so(world: tuple[Any, Store, Path]) -
 
 def test_what_was_not_corrected_is_set_aside_again(world: tuple[Any, Store, Path]) -> None:
     mapping, store, path = world
-    export(mapping, store, path, ("en",))
+    export(mapping, store, path, languages(["en"]))
     tally = read(corrected(mapping, path), store, "r2", late=True)["farmers"]
     assert (tally.staged, tally.rejected) == (0, 5)
     read(mapping, store, "r3")
@@ -123,7 +124,7 @@ def test_what_was_not_corrected_is_set_aside_again(world: tuple[Any, Store, Path
 
 def test_a_changed_source_row_is_judged_anew(world: tuple[Any, Store, Path]) -> None:
     mapping, store, path = world
-    export(mapping, store, path, ("en",))
+    export(mapping, store, path, languages(["en"]))
     rewrite(path, {1: {"area": 2}})
     read(corrected(mapping, path), store, "r2", late=True)
     load_all(store, mapping)

@@ -123,6 +123,46 @@ def test_a_row_that_comes_after_the_reading_is_noticed(night, monkeypatch):
         way.transfer(frozen=True)
 
 
+def test_what_came_in_the_window_is_compared_until_it_is_right(night, monkeypatch):
+    night.write((1, "Ana", 2), (2, "Sione", 3))
+    night.way().transfer()
+    night.write((1, "Ana", 2), (2, "Sione", 4), (3, "Mele", 1), (4, "Lupe", 1))
+    load = Way._load
+
+    def and_something_else_writes(self: Way, mapping: Any) -> Any:
+        tallies = load(self, mapping)
+        for row in night.odoo.tables["dfr.farmer"].values():
+            row["area"] = 9.0 if row["name"] == "Mele" else row["area"]
+        return tallies
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Way, "_load", and_something_else_writes)
+        with pytest.raises(GoliveError, match="of 3 records 1 differ and 0 are missing") as caught:
+            night.way().transfer(frozen=True)
+    assert caught.value.returned["compared"]["farmers"]["different"] == {"3": ["area"]}
+    with pytest.raises(
+        GoliveError, match="of 3 records 1 differ"
+    ):  # a repetition loads nothing and forgets nothing
+        night.way().transfer(frozen=True)
+    record = next(i for i, row in night.odoo.tables["dfr.farmer"].items() if row["name"] == "Mele")
+    night.odoo.tables["dfr.farmer"][record]["area"] = 1.0
+    assert night.way().transfer(frozen=True)["compared"]["farmers"]["equal"] == 3
+    assert night.way().transfer(frozen=True)["compared"]["farmers"]["compared"] == 0
+
+
+def test_what_was_set_aside_is_not_missing(night):
+    night.mapping = replace(
+        night.mapping,
+        entities={name: replace(said, conflict="keep") for name, said in night.mapping.entities.items()},
+    )
+    night.write((1, "Ana", 2))
+    night.way().transfer()
+    night.odoo.unlink("dfr.farmer", list(night.odoo.tables["dfr.farmer"]))
+    night.write((1, "Ana", 3))
+    assert sums(night.way().transfer(frozen=True)) == (1, 0, 0, 0, 1)
+    assert night.way().reconcile(every=1)["farmers"].holds
+
+
 @pytest.mark.parametrize("policy", ["report", "archive", "delete"])
 def test_deletions_only_as_the_mapping_says(tmp_path, policy):
     night = Night(tmp_path, policy)
