@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the loading asks of Odoo: plain calls of its own interface, a session for every worker."""
+"""What the loading asks of Odoo: plain calls of its own interface."""
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +14,6 @@ from urllib.parse import quote
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._odoo import (
-    Odoo,
     OdooLogin,
     OdooRefusedError,
     connect,
@@ -93,25 +91,19 @@ class OdooTarget:
     """A running Odoo, over RPC. The server does the work; a thread here mostly waits for it."""
 
     def __init__(self, login: OdooLogin) -> None:
-        self.login = login
-        self._local = threading.local()
-        major = re.search(r"[0-9]+", connect(login).version)
+        # One login for all threads: a session is an address and a number, and Odoo takes its time over a password.
+        self._session = connect(login)
+        major = re.search(r"[0-9]+", self._session.version)
         self._many = major is not None and int(major[0]) >= 19
-
-    def _session(self) -> Odoo:
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = connect(self.login)
-        return session
 
     def _call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self._session().call(model, method, *args, context=QUIET, **kwargs)
+            return self._session.call(model, method, *args, context=QUIET, **kwargs)
         except OdooRefusedError as exc:
             raise judged(exc) from exc
 
     def user(self) -> int:
-        return self._session().uid
+        return self._session.uid
 
     def fields(self, model: str) -> dict[str, FieldMeta]:
         raw = self._call(model, "fields_get", [], ["type", "digits", "readonly", "relation"])
@@ -126,7 +118,7 @@ class OdooTarget:
         }
 
     def may(self, model: str, operation: str) -> bool:
-        return self._session().call(model, "has_access", [], operation) is True
+        return self._session.call(model, "has_access", [], operation) is True
 
     def newest(self, model: str) -> int:
         found = self._call(model, "search", [], limit=1, order="id desc")
@@ -138,7 +130,7 @@ class OdooTarget:
         """Records in the order of their ids, archived ones too."""
         context = {**QUIET, "active_test": False, "bin_size": True}
         try:
-            found = self._session().call(
+            found = self._session.call(
                 model,
                 "search_read",
                 list(domain),
@@ -155,7 +147,7 @@ class OdooTarget:
         return found
 
     def count(self, model: str, domain: Sequence[Any]) -> int:
-        return self._session().count(model, domain)
+        return self._session.count(model, domain)
 
     def create(self, model: str, rows: Sequence[dict[str, Any]]) -> list[int]:
         ids = self._call(model, "create", list(rows))
