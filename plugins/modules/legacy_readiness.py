@@ -24,6 +24,10 @@ extends_documentation_fragment:
   - dfr.golive.legacy
   - dfr.golive.odoo
 options:
+  run_id:
+    description: Who asks; a run that was interrupted between the fences may go on with what it began.
+    type: str
+    default: ''
   max_rejects:
     description: Rows that may be set aside without anybody answering for them.
     type: int
@@ -92,6 +96,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             ),
             lambda: OdooTarget(OdooLogin.from_params(p)),
             p["max_rejects"],
+            p["run_id"],
         )
     return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
 
@@ -101,6 +106,7 @@ def main() -> None:
         argument_spec={
             **LEGACY_OPTIONS,
             **ODOO_OPTIONS,
+            "run_id": {"type": "str", "default": ""},
             "max_rejects": {"type": "int", "default": 0},
             "exceptions": {"type": "list", "elements": "dict", "default": []},
         },

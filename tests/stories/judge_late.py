@@ -151,7 +151,7 @@ def test_a_second_export_holds_only_what_is_left(tmp_path: Path) -> None:
 
 def test_every_late_record_can_be_traced_to_its_row() -> None:
     query = (
-        "select name, f.code from ir_model_data join dfr_farmer f on f.id = res_id and model = 'dfr.farmer'"
+        "select d.name, f.code from ir_model_data d join dfr_farmer f on f.id = res_id and model = 'dfr.farmer'"
         " where module = '__legacy_old_registry' and f.code like 'L09%' order by 1"
     )
     assert outside.psql("production", "dfr_production", query) == [

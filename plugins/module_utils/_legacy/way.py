@@ -94,6 +94,7 @@ class Way:
         except GoliveError as exc:
             exc.returned = figures
             raise
+        self.store.note("frozen", {"run": self.run, "figures": figures} if frozen else None)
         return figures
 
     def standing(self) -> verdict.Standing:
@@ -160,6 +161,20 @@ class Way:
                 for name, found in counts.items()
             },
         }
+
+
+def ended(mapping: Mapping, login: Dict[str, Any], store: Store, run: str) -> dict[str, Any] | None:
+    """The figures of a frozen transfer that this run has behind it, if the source is still as it was then.
+
+    The registry isn't asked: once the last rows are in, its own fence may be up.
+    """
+    frozen: dict[str, Any] = store.noted("frozen") or {}
+    if frozen.get("run") != run or store.noted("fingerprint") != mapping.fingerprint:
+        return None
+    with closing(open_source(mapping, dict(login))) as source:
+        moved = unchanged_since(mapping, source, store)
+    figures: dict[str, Any] = frozen["figures"]
+    return None if moved else figures
 
 
 def replay(way: Way, folder: Path) -> list[dict[str, Any]]:

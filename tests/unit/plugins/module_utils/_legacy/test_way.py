@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.options import alone
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Counts, Reject
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import Store
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.way import Way, replay
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.way import Way, ended, replay
 from fake_odoo import FakeOdoo
 
 MAPPING = """
@@ -298,6 +299,30 @@ def test_gates_broken(night):
     night.odoo.may = lambda _model, operation: operation != "create"
     assert gates(night)["odoo"] == Verdict.FAIL
     assert gates(night, mapping=replace(night.mapping, fingerprint="other"))["loaded"] == Verdict.FAIL
+
+
+def test_an_interrupted_run_goes_on_with_what_it_began(night):
+    def fenced() -> Any:
+        raise ProbeError("The registry is fenced.")
+
+    night.write((1, "Ana", 2))
+    night.way().transfer()
+    night.write((1, "Ana", 2), (2, "Sione", 3))
+    way = night.way()
+    night.odoo.fault = lambda method, _model: fenced() if method == "create" else None
+    with pytest.raises(ProbeError):
+        way.transfer(frozen=True)
+    night.odoo.fault = lambda _method, _model: None
+    assert gates(night)["loaded"] == Verdict.FAIL
+    assert gates(night, run=way.run)["loaded"] == Verdict.PASS
+    assert ended(night.mapping, {}, night.store, way.run) is None
+    figures = way.transfer(frozen=True)
+    assert gates(night, run=way.run, target=fenced)["odoo"] == Verdict.PASS
+    assert gates(night, run="another", target=fenced)["odoo"] == Verdict.UNKNOWN
+    assert ended(night.mapping, {}, night.store, way.run) == json.loads(json.dumps(figures))
+    assert ended(night.mapping, {}, night.store, "another") is None
+    night.write((1, "Ana", 2), (2, "Sione", 3), (3, "Mele", 1))
+    assert ended(night.mapping, {}, night.store, way.run) is None
 
 
 def test_gates_that_get_no_answer(night):
