@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   workers:
-    description: Sessions that load at the same time.
+    description: Requests to Odoo at the same time.
     type: int
     default: 2
 """

@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   workers:
-    description: Sessions that load at the same time; as many as Odoo has workers.
+    description: Requests to Odoo at the same time; as many as Odoo has workers.
     type: int
     default: 2
   read:

@@ -87,7 +87,7 @@ class Terms:
     """How a load goes about it.
 
     Attributes:
-        workers: sessions at work at the same time; as many as Odoo has workers.
+        workers: requests to Odoo at the same time; as many as Odoo has workers.
         until: stop taking new pages at this moment of ``clock``; what is under way is finished.
         clock, now, sleep: monotonic seconds, seconds since the epoch, and a pause.
     """
