@@ -77,6 +77,9 @@ class Comparison:
 def compare(entity: Entity, pages: Pages, store: Ledger, target: Target, *, every: int = 1) -> Comparison:
     """Compare an entity's records with the source, all or one in ``every`` (chosen by key, always the same)."""
     found = Comparison()
+    page = pages(entity.name, limit=_PAGE)
+    if not page:
+        return found
     fields = target.fields(entity.model)
     names = [name for name, said in entity.fields.items() if not said.attachment]
     links = Links(store, target)
@@ -84,9 +87,7 @@ def compare(entity: Entity, pages: Pages, store: Ledger, target: Target, *, ever
     groups: dict[str, tuple[Counter[str], Counter[str]]] = {
         name: (Counter(), Counter()) for name in names if fields[name].type in _GROUPED
     }
-    after = (-1, -1)
-    while page := pages(entity.name, after=after, limit=_PAGE):
-        after = (page[-1].depth, page[-1].position)
+    while page:
         chosen = [record for record in page if _chosen(record.key, every)]
         known = _loaded(entity.name, chosen, store)
         found.unknown += len(chosen) - len(known)
@@ -107,6 +108,7 @@ def compare(entity: Entity, pages: Pages, store: Ledger, target: Target, *, ever
             else:
                 _look(record.key, values, row, fields, found)
                 _add(values, row, fields, totals, groups)
+        page = pages(entity.name, after=(page[-1].depth, page[-1].position), limit=_PAGE)
     found.sums = {name: (round(a, 6), round(b, 6)) for name, (a, b) in totals.items()}
     found.groups = {
         name: {value: (ours[value], theirs[value]) for value in sorted(ours | theirs)}
