@@ -57,7 +57,7 @@ class Twins:
         with closing(
             self._db.execute("select datetime(written, ?) from mark where what = ?", (_OVERLAP, what))
         ) as c:
-            since = (c.fetchone() or ("",))[0]
+            since = (c.fetchone() or ("",))[0] or ""  # nothing yet: all of it
         last, newest = 0, since
         while True:
             domain: list[Any] = [("id", ">", last), *([("write_date", ">=", since)] if since else [])]

@@ -75,6 +75,8 @@ class Way:
             tallies = self._load(self.mapping)
             if not all(tally.done for tally in tallies.values()):
                 return self._figures(tallies, done=False)
+            if not frozen:
+                self._catch_up(tallies)
             gone = follow(self.mapping.entities, self.store, self.target)
             counts = self.store.counts(self.run)
             verdict.account(self.mapping.name, counts)
@@ -145,9 +147,19 @@ class Way:
         }
 
     def _load(self, mapping: Mapping) -> dict[str, Tally]:
-        twins = Twins(self.store.path.with_suffix(".twins"), self.target)
-        with closing(twins):
+        with closing(self._twins()) as twins:
             return load(mapping.name, mapping.entities, self.store, self.target, twins, self.terms)
+
+    def _twins(self) -> Twins:
+        return Twins(self.store.path.with_suffix(".twins"), self.target)
+
+    def _catch_up(self, tallies: Dict[str, Tally]) -> None:
+        """Learn what was written meanwhile, so that the window doesn't begin with all that was loaded before it."""
+        with closing(self._twins()) as twins:
+            for name, tally in tallies.items():
+                entity = self.mapping.entities[name]
+                for rule in entity.deduplicate if tally.inserted + tally.updated else ():
+                    twins.refresh(entity.model, rule.fields)
 
     def _figures(self, tallies: Dict[str, Tally], *, done: bool) -> dict[str, Any]:
         counts = self.store.counts(self.run)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Verdict
 from ansible_collections.dfr.golive.plugins.module_utils._legacy import readiness, verdict
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load import Terms
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import parse
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Duplicate, parse
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.options import alone
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Counts, Reject
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import Store
@@ -149,6 +151,28 @@ def test_what_came_in_the_window_is_compared_until_it_is_right(night, monkeypatc
     night.odoo.tables["dfr.farmer"][record]["area"] = 1.0
     assert night.way().transfer(frozen=True)["compared"]["farmers"]["equal"] == 3
     assert night.way().transfer(frozen=True)["compared"]["farmers"]["compared"] == 0
+
+
+def test_the_window_learns_only_what_was_written_since(night, monkeypatch):
+    alike = (Duplicate(("name",), "reject"),)
+    farmers = replace(night.mapping.entities["farmers"], deduplicate=alike)
+    night.mapping = replace(night.mapping, entities={"farmers": farmers})
+    since: list[str] = []
+    find = night.odoo.find
+
+    def listening(model: str, domain: Any, fields: Any, **more: Any) -> Any:
+        since.extend(said for name, how, said in domain if (name, how) == ("write_date", ">="))
+        return find(model, domain, fields, **more)
+
+    monkeypatch.setattr(night.odoo, "find", listening)
+    night.write(*((n, f"F{n}", 1) for n in range(1, 4)))
+    night.way().transfer()
+    newest = max(str(row["write_date"]) for row in night.odoo.tables["dfr.farmer"].values())
+    with closing(sqlite3.connect(night.store.path.with_suffix(".twins"))) as index:
+        assert index.execute("select written from mark").fetchall() == [(newest,)]
+    night.write(*((n, f"F{n}", 1) for n in range(1, 5)))
+    night.way().transfer(frozen=True)
+    assert len(since) == 1
 
 
 def test_what_was_set_aside_is_not_missing(night):
