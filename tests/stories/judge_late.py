@@ -28,12 +28,19 @@ GOOD = """\
 NO_SUCH_DAY = "9000003,MAHE,Late,F,31/02/1985,0990000003,7700003,5\n"
 NO_SUCH_VILLAGE = "9000004,FONUA,=1+1,M,01/01/1980,0990000004,7700004,4000\n"
 
+# Molecule's own settings, under which the judge runs in a story, aren't an operator's.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name == "ANSIBLE_SSH_CONTROL_PATH_DIR" or not name.startswith(("ANSIBLE_", "MOLECULE_"))
+} | {"ANSIBLE_CONFIG": str(outside.ROOT / "ansible.cfg")}
+
 
 def play(playbook: str) -> None:
     done = subprocess.run(
         ["ansible-playbook", f"playbooks/{playbook}"],
         cwd=outside.ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(outside.ROOT / "ansible.cfg")},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
