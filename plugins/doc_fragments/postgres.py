@@ -102,22 +102,3 @@ options:
     type: dict
     {suboptions(CONNECTION, 2)}
 {REQUIREMENTS}"""
-
-    PRODUCTION_AND_STAGING = f"""
-options:
-  production:
-    description: Production's database.
-    type: dict
-    required: true
-    {suboptions(APPLICATION, 2)}
-  staging:
-    description: Staging's database, frozen by this run.
-    type: dict
-    required: true
-    {suboptions(APPLICATION, 2)}
-  reach:
-    description: How staging's server reaches production's server.
-    type: dict
-    required: true
-    {suboptions(REACH, 2)}
-{REQUIREMENTS}"""

@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _digest,
     _fence_postgres,
+    _odoo_settings,
     _pack,
     _reverse_files,
     _users,
@@ -72,7 +73,7 @@ def bring_back(way: Way) -> dict[str, Any]:
     _fence(way)
     if way.mode == REPLICATION:
         _demand_frozen(way)
-    _give_back_held_users(way)
+    _give_back_our_changes(way)
     with connect(way.production.login, autocommit=True) as conn:
         wanted = current_position(conn)
     fenced = time.monotonic()
@@ -120,6 +121,23 @@ def refuse_closed(way: Way) -> None:
         )
 
 
+def refuse_unreadable(way: Way) -> None:
+    """Read all that is kept, before production is closed: once it is, there may be no way forward either.
+
+    Raises:
+        GoliveError: the way back is broken, or a write is among the kept ones that it can't bring (a TRUNCATE).
+    """
+    refuse_closed(way)
+    kept = remembered(way)
+    if kept is None:
+        raise GoliveError(f"No way back was prepared for {way.production.name}.")
+    if kept["stage"] == "brought":
+        return
+    with _digest.reading(way.production.login, limit_seconds=way.limit_seconds) as conn:
+        for _change in read_changes(conn, way.pair.tracking, way.pair.label, current_position(conn)):
+            pass
+
+
 def _fence(way: Way) -> None:
     """Production's last write has been; what was acknowledged until now comes back, nothing new is."""
     with connect(way.production.admin(), autocommit=True) as admin:
@@ -146,16 +164,20 @@ def _demand_frozen(way: Way) -> None:
         )
 
 
-def _give_back_held_users(way: Way) -> None:
-    """Users whom `lock_config` holds back and the door never let in are active there: they were, before us."""
+def _give_back_our_changes(way: Way) -> None:
+    """What `lock_config` changed in the country's tables must not come back: staging is to be as it was, and usable.
+
+    Users whom it held back and the door never let in are active there.
+    """
+    name = way.production.name
     with connect(way.production.admin()) as admin:
-        if (
-            recall(admin, _users.KEPT_HELD, way.production.name) is None
-            or recall(admin, _users.KEPT_OPENING, way.production.name) is not None
-        ):
-            return
-        waves = _users.held(admin, way.production.name)
+        settings = recall(admin, _odoo_settings.KEPT_BEFORE, name)
+        held = recall(admin, _users.KEPT_HELD, name) is not None
+        let_in = recall(admin, _users.KEPT_OPENING, name) is not None
+        waves = _users.held(admin, name) if held and not let_in else []
     with connect(way.production.login) as conn:
+        if settings is not None:
+            _odoo_settings.restore_rows(conn, settings)
         for wave in waves:
             _users.set_active(conn, wave.ids, active=True)
 

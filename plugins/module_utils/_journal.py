@@ -51,6 +51,7 @@ EVENTS = frozenset(
         "undo_fail",
         "note",
         "rehearsed",
+        "finalize",
         "decision",
         "intended",
         "sent",

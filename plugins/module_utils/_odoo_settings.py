@@ -445,17 +445,25 @@ def restore(conn: psycopg.Connection[Any], kept: Mapping[str, Any]) -> list[str]
     changed += restore_mail_servers(conn, kept["mail_servers"])
     for cron, active in kept["crons"].items():
         conn.execute("update ir_cron set active = %s where id = %s", (active, int(cron)))
+    restore_rows(conn, kept)
+    for wave in kept["waves"]:
+        count = _users.set_active(conn, wave["ids"], active=True)
+        changed += [f"{count} {wave['name']} as before"] if count else []
+    return changed
+
+
+def restore_rows(conn: psycopg.Connection[Any], kept: Mapping[str, Any]) -> None:
+    """What was changed in tables that belong to the country: mail that was held, and the operator's password."""
     if kept["queued_mail"]:
         conn.execute(
             "update mail_mail set state = 'outgoing' where state = 'cancel' and id = any(%s)",
             (kept["queued_mail"],),
         )
     operator = kept["operator"]
-    conn.execute("update res_users set password = %s where id = %s", (operator["password"], operator["id"]))
-    for wave in kept["waves"]:
-        count = _users.set_active(conn, wave["ids"], active=True)
-        changed += [f"{count} {wave['name']} as before"] if count else []
-    return changed
+    conn.execute(
+        "update res_users set password = %(password)s where id = %(id)s and password is distinct from %(password)s",
+        operator,
+    )
 
 
 def restore_mail_servers(conn: psycopg.Connection[Any], before: Sequence[Mapping[str, Any]]) -> list[str]:

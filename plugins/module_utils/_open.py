@@ -7,22 +7,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases, _triggers
+from ansible_collections.dfr.golive.plugins.module_utils._decide import (
+    ROLLBACK_PLAYBOOK,
+    Decision,
+    Request,
+    decide,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._journal import (
     Holder,
     Journal,
     LockHeldError,
-    Owner,
     Record,
     Writer,
     between,
     stamp,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
+    FINALIZE,
     Outcome,
     RunState,
     Status,
@@ -31,94 +36,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
     usual_seconds,
 )
 
-ROLLBACK_PLAYBOOK = "playbooks/rollback.yml"
 REASON_LIMIT = 4000
-
-
-@dataclass(frozen=True)
-class Request:
-    """Who wants to open a run, and what for.
-
-    Attributes:
-        mode: live or rehearsal.
-        intent: golive or rollback.
-        until: phase to stop after; empty for all.
-        takeover: reason for taking the lock from whoever holds it; empty for not doing so.
-        limit_seconds: how long the session may be silent between two records before its lock may be taken.
-        owner: the asking process on the controller.
-        gone_session: the session whose process the controller has proven to be gone; empty for none.
-        dry: check mode; nothing is taken and nothing is written.
-    """
-
-    mode: str
-    intent: str
-    until: str
-    takeover: str
-    limit_seconds: int
-    owner: Owner
-    gone_session: str = ""
-    dry: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What opening comes to.
-
-    Attributes:
-        run: the run that goes on; None for a new one (golive) or nothing to do (rollback).
-        kind: begin, continue, undo, live, nothing.
-    """
-
-    run: RunState | None
-    kind: str
-
-
-def decide(country: str, runs: list[RunState], request: Request) -> Decision:
-    """What a request comes to in this state.
-
-    Raises:
-        GoliveError: it can't be done, with the way out.
-    """
-    _phases.until(request.until)
-    last = runs[-1] if runs else None
-    if last is not None and last.mode != request.mode:
-        if last.outcome in (Outcome.OPEN, Outcome.STOPPED):
-            raise GoliveError(
-                f"Run {last.id} of {country} is a {last.mode} run and isn't finished, but golive_mode is"
-                f" {request.mode}.",
-                remedy=f"Finish it or roll it back with golive_mode {last.mode} first.",
-            )
-        last = next((run for run in reversed(runs) if run.mode == request.mode), None)
-    if request.intent == "rollback":
-        return _decide_rollback(country, last)
-    if last is None or last.outcome is Outcome.ROLLED_BACK:
-        return Decision(None, "begin")
-    if last.outcome is Outcome.LIVE:
-        return Decision(last, "live")
-    if last.rollback_began:
-        raise GoliveError(
-            f"A rollback of run {last.id} of {country} has begun and isn't finished"
-            f" ({', '.join(last.to_undo) or 'closing'} still to undo), so this run can't go forward.",
-            remedy=f"Finish it with {ROLLBACK_PLAYBOOK}; the next golive.yml is a new run.",
-        )
-    return Decision(last, "continue")
-
-
-def _decide_rollback(country: str, last: RunState | None) -> Decision:
-    if last is None or last.outcome is Outcome.ROLLED_BACK:
-        return Decision(None, "nothing")
-    if last.users_in:
-        phase = last.phase(_phases.WINDOW_CLOSES)
-        raise GoliveError(
-            f"{country} can't be rolled back: {phase.name} began at {phase.started} in run {last.id},"
-            " so users may have been let into production and may have registered farmers there,"
-            " which going back would lose.",
-            remedy="Go forward: mend what is wrong in production"
-            + ("." if last.outcome is Outcome.LIVE else ", then run golive.yml again."),
-        )
-    if not last.to_undo and not last.rollback_began:
-        return Decision(None, "nothing")
-    return Decision(last, "undo")
 
 
 def shortened(reason: str) -> str:
@@ -172,12 +90,24 @@ def _journal_opening(
         kind=decision.kind,
         until=request.until,
         owner=request.owner.as_dict(),
+        **_said(request),
     )
     if before is not None:
         writer.append(taken.session, "take_over", reason=why, previous=before.as_dict())
         notes.append(f"The lock was taken over from {before.owner.where}: {why}.")
     notes += report_torn(writer, taken.session)
     return notes
+
+
+def _said(request: Request) -> dict[str, Any]:
+    """Why, by whose leave and on which way it goes back, or why no longer; nothing when nobody said."""
+    if not request.reason.strip():
+        return {}
+    return {
+        "reason": shortened(request.reason),
+        "approver": one_line(request.approver),
+        "reverse": request.reverse,
+    }
 
 
 def report_torn(writer: Writer, session: str) -> list[str]:
@@ -246,8 +176,9 @@ def _opened(
     run = decision.run
     live = decision.kind == "live"
     golive = request.intent == "golive"
-    plan = _phases.until(request.until) if golive else []
-    summary = " ".join([_sentence(journal.country, decision, run_id, plan), *notes])
+    # What was kept to compare with is gone once the way back is closed.
+    plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
+    summary = " ".join([_sentence(journal.country, decision, run_id, plan, request.reverse), *notes])
     return {
         "changed": changed,
         "run": {
@@ -258,7 +189,7 @@ def _opened(
             "started": run.started if run else "",
             "done": run.done if run and golive else [],
             "plan": plan,
-            "undo": run.to_undo if run and not golive else [],
+            "undo": run.to_undo if run and request.intent == "rollback" else [],
             "earlier": [
                 {"id": one.id, "mode": one.mode, "outcome": one.outcome.value, "finished": one.finished}
                 for one in runs
@@ -278,16 +209,23 @@ def _window_open_seconds(run: RunState | None, now: str) -> float | None:
     return between(run.window.opened, now)
 
 
-def _sentence(country: str, decision: Decision, run_id: str, plan: list[str]) -> str:
+def _sentence(country: str, decision: Decision, run_id: str, plan: list[str], reverse: str) -> str:
     run = decision.run
+    if run is not None and run.finalized:
+        closed = run.finalized["time"]
+        return f"{country} is live (run {run.id}), and its way back was closed at {closed}; nothing to do."
     if decision.kind == "nothing":
         return f"There is nothing to roll back in {country}: nothing has been changed that isn't undone."
     if run is None:
         return f"Run {run_id} begins for {country}: {len(plan)} phases, from {plan[0]} to {plan[-1]}."
     if decision.kind == "live":
         return f"{country} is live since {run.finished} (run {run.id}); nothing to do, only verifying."
+    if decision.kind == "finalize":
+        return f"The way back of run {run.id} of {country} is about to be closed."
     if decision.kind == "undo":
         order = ", ".join(run.to_undo) or "nothing; only to be closed"
+        if _phases.WINDOW_CLOSES in run.to_undo:
+            order += f"; what users wrote comes back by {reverse}"
         return f"Run {run.id} of {country} is rolled back, in this order: {order}."
     return f"Run {run.id} of {country} goes on {_where_it_stopped(run)}."
 
@@ -391,7 +329,7 @@ def end_of(writer: Writer, session: str) -> Record:
     """Journal what the run has come to, and give the lock back."""
     holder = writer.prove(session)
     run = next(run for run in compute(writer.records, session) if run.id == holder.run_id)
-    if holder.intent == "rollback":
+    if holder.intent == "rollback" and (run.rollback_began or not run.all_done):
         outcome = Outcome.STOPPED if run.to_undo else Outcome.ROLLED_BACK
     else:
         outcome = Outcome.LIVE if run.all_done else Outcome.STOPPED
@@ -426,7 +364,7 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
         GoliveError: refused, or not written.
     """
     event, session = asked["event"], asked["session"]
-    if asked["phase"] or event not in ("note", "close", "lost"):
+    if asked["phase"] or event not in ("note", "close", "lost", FINALIZE):
         _phases.phase_named(asked["phase"], "phase")
     outcome = ""
     decision: dict[str, Any] = {}
@@ -516,6 +454,13 @@ def judge(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
 def _details(journal: Journal, holder: Holder, asked: dict[str, Any]) -> dict[str, Any]:
     """What a record of this event holds besides the usual."""
     event = asked["event"]
+    if event == FINALIZE:
+        return {
+            "reason": shortened(asked["reason"]),
+            "approver": one_line(asked["approver"]),
+            "gates": [gate.as_dict() for gate in _gates.from_dicts(asked["gates"])],
+            "result": asked["result"],
+        }
     if event in ("fail", "undo_fail", "note"):
         details: dict[str, Any] = {"reason": shortened(asked["reason"])}
         if asked["task"]:

@@ -229,6 +229,8 @@ def build(info: dict[str, Any], title: str = "") -> dict[str, Any]:
         "reconciliation": next(
             filter(None, (info["evidence"].get(f"{name}/reconciliation") for name in RECONCILED_BY)), []
         ),
+        "rollback": run["rollback"],
+        "finalized": run["finalized"],
         "signoffs": by_name["preflight"]["result"].get("signoffs", []),
         "waivers": by_name["preflight"]["result"].get("waivers", []),
         "journal": {key: info["journal"][key] for key in ("records", "head", "path")},
@@ -324,7 +326,8 @@ def status_text(
 def _headline(country: str, run: RunState) -> str:
     done = f"{len(run.done)} of {len(run.phases)} phases done"
     if run.outcome is Outcome.LIVE:
-        return f"{country} is live since {when(run.finished)} (run {run.id})."
+        closed = f", its way back closed {when(run.finalized['time'])}" if run.finalized else ""
+        return f"{country} is live since {when(run.finished)} (run {run.id}){closed}."
     if run.outcome is Outcome.ROLLED_BACK:
         return f"{country}: run {run.id} was rolled back, finished {when(run.finished)}."
     if run.rollback_began:
@@ -380,11 +383,17 @@ def way(run: RunState | None, inventory: str) -> list[str]:
     on, back = f"ansible-playbook golive.yml{tail}", f"ansible-playbook playbooks/rollback.yml{tail}"
     if run is None or run.outcome is Outcome.ROLLED_BACK:
         return [f"Start:    {on}"]
-    if run.outcome is Outcome.LIVE:
+    if run.outcome is Outcome.LIVE and (run.finalized or run.way_back == "none"):
         return []
+    why = "-e golive_reason='<why>' -e golive_approver='<who>'"
+    after = f"{back} {why}   (what users wrote comes back by {run.way_back})"
+    if run.outcome is Outcome.LIVE:
+        return [f"Go back:  {after}"]
     if run.rollback_began:
         return [f"Go on:    {back}"]
     if run.users_in:
+        if run.way_back != "none":
+            return [f"Go on:    {on}", f"Go back:  {after}"]
         return [
             f"Go on:    {on}",
             "Go back:  no longer possible: users may have been let in and may have registered farmers.",
@@ -405,6 +414,8 @@ def closing_text(report: dict[str, Any]) -> str:
         "stopped": f"{country}: {run} stops here; done: {', '.join(done) or 'nothing'}.",
     }[report["outcome"]]
     lines = [outcome]
+    if "writes" in report["rollback"]:
+        lines.append(_brought_text(report["rollback"]))
     opened = when(window["opened"])
     if window["closed"]:
         lines.append(
@@ -416,3 +427,12 @@ def closing_text(report: dict[str, Any]) -> str:
     elif window["opened"]:
         lines.append(f"The freeze window is OPEN since {opened}: nobody can register a farmer.")
     return "\n".join(lines)
+
+
+def _brought_text(rollback: dict[str, Any]) -> str:
+    """What came back of what users wrote, in one sentence."""
+    came = f"{rollback['writes']} writes to {rollback['rows']} rows since the switch"
+    pack = f"the pack is {rollback['pack']['folder']} on production's host"
+    if rollback["mode"] == "pack":
+        return f"{came} are in a pack, none in the old system: {pack}."
+    return f"{came} came back by {rollback['mode']}, compared row by row: {rollback['verdict']}; {pack}."

@@ -303,10 +303,23 @@ def _keep_whole_rows(conn: psycopg.Connection[Any], relations: Sequence[Relation
 # --- gates -------------------------------------------------------------------------------------------------------
 
 
-def preparable(way: Way) -> list[Gate]:
-    """Could the way back be prepared? Asked before the freeze; changes nothing."""
+def preparable(way: Way, *, empty: bool = False) -> list[Gate]:
+    """Could the way back be prepared? Asked before the freeze; changes nothing.
+
+    Args:
+        way: the way.
+        empty: production isn't filled from staging.
+    """
     if way.mode == "none":
         return [passed("reverse.chosen", "golive_reverse is none: no way back once users are in, as chosen")]
+    if way.mode == REPLICATION and empty:
+        return [
+            failed(
+                "reverse.chosen",
+                f"{way.production.name} starts empty, so nothing in {way.staging.name} could follow it.",
+                "Choose golive_reverse: pack, or none.",
+            )
+        ]
     found = [ask("reverse.production", lambda: _gate_production(way))]
     if way.mode == REPLICATION:
         found.append(ask("reverse.staging", lambda: _gate_staging(way)))

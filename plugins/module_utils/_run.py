@@ -16,6 +16,8 @@ from ansible_collections.dfr.golive.plugins.module_utils import _phases
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Record, between
 
+FINALIZE = "finalize"
+
 
 class Status(str, Enum):
     """What the journal says of a phase."""
@@ -106,6 +108,9 @@ class RunState:
         phases: all nine, in order.
         window: see `Window`.
         rollback_began: an undo has begun, so there is no way forward in this run.
+        rollback: why it went back after users were let in, and what came back; empty otherwise.
+        finalizing: its last session is closing the way back.
+        finalized: when, by whom and why the way back was closed; empty while it is open.
         failure: the last failure: time, phase, reason, task, recheck.
         sessions: how many worked on it.
     """
@@ -120,6 +125,9 @@ class RunState:
     phases: list[PhaseState] = field(default_factory=lambda: [PhaseState(name) for name in _phases.NAMES])
     window: Window = field(default_factory=Window)
     rollback_began: bool = False
+    rollback: dict[str, Any] = field(default_factory=dict)
+    finalizing: bool = False
+    finalized: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] | None = None
     sessions: int = 0
 
@@ -143,6 +151,11 @@ class RunState:
     def users_in(self) -> bool:
         """Users may have been let in: they may have written what a way back would lose."""
         return self.phase(_phases.WINDOW_CLOSES).began
+
+    @property
+    def way_back(self) -> str:
+        """How what users wrote can come back: replication, pack or none; as prepared before the door opened."""
+        return str(self.phase("sync_data").result.get("reverse", {}).get("mode", "none"))
 
     @property
     def reached(self) -> PhaseState | None:
@@ -211,8 +224,18 @@ def _interrupt(run: RunState) -> None:
 def _apply(run: RunState, record: Record, before: str) -> None:
     """One record's effect on its run; ``before`` is when its session journalled last."""
     event, time = record["event"], record["time"]
-    if event == "open":
+    if event == "finalize":
+        told = {key: record.get(key) for key in ("reason", "approver", "result")}
+        run.finalized = {**told, "time": time}
+    elif run.finalizing and event != "open":
+        return  # the country stays live, whatever becomes of it
+    elif record.get("intent") == FINALIZE:
+        run.finalizing = True
+    elif event == "open":
+        run.finalizing = False
         run.outcome, run.finished = Outcome.OPEN, None
+        if record.get("reason"):
+            run.rollback |= {key: record[key] for key in ("reason", "approver", "reverse") if key in record}
         run.owner = record.get("owner", {})
     elif event in ("stop", "close"):
         run.outcome, run.finished = Outcome(record.get("outcome", Outcome.STOPPED.value)), time
@@ -260,6 +283,8 @@ def _apply_to_phase(run: RunState, phase: PhaseState, record: Record, before: st
         phase.status = Status.UNDOING
     elif event == "undo_finish":
         phase.status = Status.UNDONE
+        if phase.name == _phases.WINDOW_CLOSES and record.get("result"):
+            run.rollback = {**run.rollback, **record["result"], "brought_back": time}
 
 
 def _end(phase: PhaseState, time: str) -> None:

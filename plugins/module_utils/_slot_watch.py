@@ -231,29 +231,5 @@ def main(arguments: Sequence[str], out: TextIO = sys.stdout) -> int:
     return 0
 
 
-PACKAGE = "ansible_collections.dfr.golive.plugins.module_utils"
-
-
-def install(folder: Path) -> bool:
-    """Put this file and all of ours that is loaded beside it where cron can start it without Ansible.
-
-    Returns:
-        Whether anything was written.
-    """
-    changed = False
-    place = folder.joinpath("lib", *PACKAGE.split("."))
-    for name in sorted(sys.modules):
-        if not name.startswith(f"{PACKAGE}._"):
-            continue
-        loader: Any = sys.modules[name].__loader__
-        text = str(loader.get_source(name))
-        path = place / f"{name.rpartition('.')[2]}.py"
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            changed = True
-    return changed
-
-
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:]))

@@ -10,6 +10,7 @@ the identity, the names and the order of all of it are the same for each.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,12 +21,13 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _sync_dump,
     _sync_replication,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError
+from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError, GoliveError, require
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, forget
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, forget, recall
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, take_identity
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     FENCE,
+    KIND,
     MAKING,
     Plan,
     Watch,
@@ -269,7 +271,10 @@ def undo(plan: Plan) -> dict[str, Any]:
         GoliveError: production was swapped by another run.
     """
     if plan.method == "none":
-        return {"changed": False, "restart": False, "state": "nothing was brought"}
+        # The way back may have fenced what started empty.
+        with connect(plan.target.maintenance(), autocommit=True) as admin:
+            lifted = _fence_postgres.lift_fence(admin, plan.production, purpose=FENCE).changed
+        return {"changed": lifted, "restart": lifted, "state": "nothing was brought"}
     _source, _remote, stores = plan.parts()
     with speaking_of("The undo"), connect(plan.target.maintenance(), autocommit=True) as admin:
         world = look(admin, plan)
@@ -291,6 +296,37 @@ def undo(plan: Plan) -> dict[str, Any]:
         # Last, because it asks staging's server too: production needs nobody to be itself again.
         kept = bool(world.copy) and _sync_replication.leave(plan, world)
     return {"changed": changed, "restart": changed, "state": "as before the sync", "copy_kept": kept}
+
+
+def finalize(plan: Plan, *, check_only: bool = False) -> dict[str, Any]:
+    """Drop what production was before the sync: there is no way back to it any more. Safe to repeat after a crash.
+
+    Raises:
+        GoliveError: production was swapped by another run.
+    """
+    with speaking_of("Closing the way back"), connect(plan.target.maintenance(), autocommit=True) as admin:
+        kept = recall(admin, KIND, plan.production)
+        if kept is None:
+            return {"changed": False, "dropped": []}
+        if kept["run_id"] != plan.run_id:
+            raise GoliveError(
+                f"Production was swapped by another run ({kept['run_id']}).",
+                remedy="Finish that run first.",
+            )
+        dropped = [f"database {plan.before}"]
+        files = plan.stores.before if plan.stores and plan.stores.before.exists() else None
+        if files is not None:
+            dropped.append(f"files {files}")
+        if not check_only:
+            sql = require("psycopg.sql", "python3-psycopg")
+            admin.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(plan.before))
+            )
+            if files is not None:
+                shutil.rmtree(files)
+            # Last: whoever repeats this after a crash finds that something is left to do.
+            forget(admin, KIND, plan.production)
+    return {"changed": True, "dropped": dropped}
 
 
 def rehearse_undo(plan: Plan) -> dict[str, Any]:

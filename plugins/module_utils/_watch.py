@@ -28,7 +28,14 @@ from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ansible_collections.dfr.golive.plugins.module_utils import _dns, _health, _tls, _triggers
+from ansible_collections.dfr.golive.plugins.module_utils import (
+    _dns,
+    _health,
+    _odoo,
+    _reverse_watch,
+    _tls,
+    _triggers,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer, Postbox
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
@@ -67,6 +74,8 @@ class Settings:
         dns: ``zone``, ``record``, ``address``, ``primary``, ``secondaries``, ``resolvers``.
         mail, status_to: who gets the statuses; nobody when empty.
         triggers: what the country declared to look out for.
+        first, first_by: registrations that must have come until so many seconds after the start; 0 for none.
+        reverse: how production's host is asked for the way back; empty where there is none.
         run_id, way_back: the run whose journal has the decisions, and the command that people may answer them with.
     """
 
@@ -94,6 +103,9 @@ class Settings:
     triggers: tuple[_triggers.Trigger, ...]
     run_id: str
     way_back: str
+    first: int
+    first_by: float
+    reverse: Mapping[str, Any]
     path: Path = field(default=Path("/nonexistent"))
 
     @classmethod
@@ -154,6 +166,9 @@ class Settings:
             triggers=tuple(_triggers.read(raw["triggers"])),
             run_id=str(raw["run_id"]),
             way_back=str(raw["way_back"]),
+            first=int(raw["first"]),
+            first_by=float(raw["first_by_seconds"]),
+            reverse=dict(raw["reverse"]),
             path=path,
         )
 
@@ -162,12 +177,18 @@ def probes_of(settings: Settings) -> dict[str, Probe]:
     """What is looked at, in this order, from outside: as users arrive."""
     login = settings.odoo
     limits, page = settings.limits, "/web/login"
+    more: dict[str, Probe] = {}
+    if settings.first:
+        more["registrations.first"] = lambda: [_first_registrations(settings)]
+    if settings.reverse:
+        more["reverse"] = lambda: _reverse_watch.ask(settings.reverse, settings.probe_limit)
     return {
         "app.health": lambda: [_from_finding(_health.web_health(login))],
         f"page.{page}": lambda: [_from_finding(_health.page_latency(login, page, limits)[0])],
         "api.search": lambda: [_from_finding(_health.api_latency(login, settings.model, limits)[0])],
         "dns": lambda: [_name_is_right(settings)],
         "certificate": lambda: [_certificate_is_good(settings)],
+        **more,
     }
 
 
@@ -197,6 +218,24 @@ def _certificate_is_good(settings: Settings) -> Check:
     return Check(
         "certificate", "pass", f"Valid until {seen.not_after:%Y-%m-%d}.", float(seen.days_left), "days"
     )
+
+
+def _first_registrations(settings: Settings, now: Callable[[], float] = time.time) -> Check:
+    """Whether people register: enough have, or there is still time. The smoke test's account doesn't count."""
+    begun = datetime.fromtimestamp(settings.started, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    session = _odoo.connect(settings.odoo)
+    found = [("create_date", ">=", begun), ("create_uid", "!=", session.uid)]
+    came = int(session.call(settings.model, "search_count", found))
+    said = f"{came} registrations since {begun} UTC"
+    if came >= settings.first:
+        return Check("registrations.first", "pass", f"{said}.", came)
+    late = now() - settings.started - settings.first_by
+    if late < 0:
+        return Check(
+            "registrations.first", "pass", f"{said}; {settings.first} are due in {-late / 60:.0f} min.", came
+        )
+    sentence = f"{said}, {settings.first} were due {late / 60:.0f} min ago."
+    return Check("registrations.first", "fail", sentence, came)
 
 
 def judged(name: str, probe: Probe) -> list[Check]:

@@ -67,14 +67,15 @@ options:
     description:
       - What happens.
       - V(fail) and V(undo_fail) also end the session and give the lock back, so that anybody can go on.
+      - V(finalize) says that the way back was closed.
       - V(lost) is V(fail) or V(undo_fail) of whatever the session was doing, for when a host was lost and the
         phase can't say so itself.
       - V(close) ends it with the outcome that the journal proves.
     type: str
     required: true
-    choices: [begin, finish, fail, undo_begin, undo_finish, undo_fail, note, lost, close]
+    choices: [begin, finish, fail, undo_begin, undo_finish, undo_fail, note, finalize, lost, close]
   phase:
-    description: The phase it happens in; empty for V(close), V(lost) and a V(note) about the whole run.
+    description: The phase it happens in; empty for V(close), V(lost), V(finalize) and a V(note) about the whole run.
     type: str
     default: ''
   gates:
@@ -85,17 +86,22 @@ options:
     default: []
   result:
     description:
-      - For V(finish) and V(undo_finish), what was done in a few figures; neither secrets nor personal data.
+      - For V(finish), V(undo_finish) and V(finalize), what was done in a few figures; neither secrets nor personal
+        data.
       - Its key C(files) holds evidence too long for a record. Each entry becomes a file of that name on
         the state host, of which the journal keeps the digest.
     type: dict
     default: {}
   reason:
-    description: For V(fail), V(undo_fail), V(lost) and V(note), one sentence.
+    description: For V(fail), V(undo_fail), V(lost), V(note) and V(finalize), one sentence.
     type: str
     default: ''
   task:
     description: For V(fail) and V(undo_fail), the name of the task that failed.
+    type: str
+    default: ''
+  approver:
+    description: For V(finalize), who has approved it.
     type: str
     default: ''
   recheck:
@@ -229,6 +235,7 @@ def main() -> None:
                     "undo_finish",
                     "undo_fail",
                     "note",
+                    "finalize",
                     "lost",
                     "close",
                 ],
@@ -238,6 +245,7 @@ def main() -> None:
             "result": {"type": "dict", "default": {}},
             "reason": {"type": "str", "default": ""},
             "task": {"type": "str", "default": ""},
+            "approver": {"type": "str", "default": ""},
             "recheck": {"type": "bool", "default": False},
             "limit_seconds": {"type": "int", "default": 0},
             "triggers": {"type": "list", "elements": "dict", "default": []},

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - dfr.golive.postgres
   - dfr.golive.odoo
+  - dfr.golive.reverse
 attributes:
   check_mode:
     description: Says what would change and changes nothing.
@@ -28,7 +29,7 @@ attributes:
 options:
   state:
     description:
-      - V(enableable) returns RV(gates) and changes nothing.
+      - V(enableable) returns RV(gates) and changes nothing; with O(reverse) it asks for the way back, too.
       - V(enabled) lets every wave in.
       - V(held) holds them back again.
     type: str
@@ -125,6 +126,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import _access
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._odoo import ODOO_OPTIONS, OdooLogin
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import POSTGRES_OPTIONS, PostgresLogin
+from ansible_collections.dfr.golive.plugins.module_utils._reverse import REVERSE_OPTIONS, Way, ready
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -151,6 +153,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             expected_uuid=p["expected_uuid"],
             run_id=p["run_id"],
         )
+        gates += ready(Way.from_params(p["reverse"])) if p["reverse"] else []
         return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
     if module.check_mode:
         return _access.plan(login)
@@ -180,6 +183,7 @@ def main() -> None:
             "port": {"type": "int", "default": 443},
             "resolvers": {"type": "list", "elements": "str", "required": True},
             "check_path": {"type": "str", "default": "/web/login"},
+            "reverse": {"type": "dict", "options": REVERSE_OPTIONS},
         },
         supports_check_mode=True,
     )

@@ -13,24 +13,28 @@ short_description: Keep what users write in production, and bring it back when t
 version_added: "1.0.0"
 description:
   - V(prepared) belongs right after production was swapped in, while both databases are fenced. From then on a
-    slot in production keeps every write with the row before it; with O(mode=replication) staging applies each
-    write as it comes, through a subscription of its own.
+    slot in production keeps every write with the row before it; with O(reverse.mode=replication) staging applies each
+    write as it comes, through a subscription of its own. Where there are phases, M(dfr.golive.sync_verify) does it.
   - V(brought_back) fences production, writes the pack, waits until staging has everything, compares every row
-    that was written to on both sides, sets sequences and brings the new files. With O(mode=pack) staging is left
-    as it is, and the pack holds everything.
+    that was written to on both sides, sets sequences and brings the new files. With O(reverse.mode=pack) staging is
+    left as it is, and the pack holds everything.
   - Tables that say something about an environment and nothing about the country (identity, addresses, mail
     servers, jobs) never go back; RV(excluded) names them.
-  - The pack holds personal data. It lies in O(pack_dir) for root alone; only digests and counts are returned.
+  - The pack holds personal data. It lies in O(reverse.pack_dir) for root alone; only digests and counts are returned.
 author:
   - the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment:
+  - dfr.golive.reverse
 attributes:
   check_mode:
     support: full
-    description: Asks what has to be asked, says what would be done and changes nothing.
+    description:
+      - Asks what has to be asked, says what would be done and changes nothing.
+      - With O(state=brought_back) it reads every write that is kept, so that what can't be brought back is known
+        before production is closed.
   diff_mode:
     support: none
     description: There are rows to show, which say who people are.
-extends_documentation_fragment: dfr.golive.postgres.production_and_staging
 options:
   state:
     description:
@@ -41,77 +45,10 @@ options:
     type: str
     required: true
     choices: [preparable, prepared, ready, brought_back, absent]
-  run_id:
-    description: The run on whose behalf this is done.
-    type: str
+  reverse:
     required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
-  mode:
-    description:
-      - V(replication) brings writes back into staging, V(pack) only into a folder.
-      - With V(none) nothing is prepared, and there is no way back once users are in.
-    type: str
-    required: true
-    choices: [replication, pack, none]
-  excluded_tables:
-    description: More tables that belong to an environment, beside those that are known.
-    type: list
-    elements: str
-    default: []
-  exempt_roles:
-    description: Roles that the fences leave alone.
-    type: list
-    elements: str
-    default: [postgres]
-  fence_purpose:
-    description: Names the fence around production; its later undo lifts it under this name.
-    type: str
-    default: sync
-  pack_dir:
-    description: Folder on this host in which each run's pack gets a folder of its own.
-    type: path
-    required: true
-  filestore:
-    description: Production's filestore here, and the way to staging's.
-    type: dict
-    required: true
-    suboptions:
-      path:
-        description: Directory of production's filestores on this host.
-        type: path
-        required: true
-      staging_owner:
-        description: Numeric C(uid:gid) of staging's application.
-        type: str
-        required: true
-      host:
-        description: Staging's host, as this host reaches it.
-        type: str
-        required: true
-      port:
-        description: SSH port there.
-        type: int
-        default: 22
-      user:
-        description: Account there whose key may only write below the filestores.
-        type: str
-        required: true
-      key:
-        description: Private key on this host.
-        type: path
-        required: true
-      known_hosts:
-        description: File that pins that host's key.
-        type: path
-        required: true
-  limit_seconds:
-    description: Limit for draining and for moving files, in seconds.
-    type: int
-    default: 600
 requirements:
+  - psycopg >= 3.1 on the managed host (Debian package python3-psycopg)
   - rsync and ssh on the managed host
 seealso:
   - module: dfr.golive.pack_replay
@@ -121,20 +58,21 @@ EXAMPLES = r"""
 - name: Keep what users will write
   dfr.golive.reverse_path:
     state: prepared
-    run_id: "{{ golive_run.id }}"
-    country: tonga
-    mode: replication
-    production: "{{ production_login }}"
-    staging: "{{ staging_login }}"
-    reach: {host: production-db.internal}
-    pack_dir: /var/lib/dfr-golive/packs
-    filestore:
-      path: /srv/dfr/odoo/data/filestore
-      staging_owner: "100:101"
-      host: staging.example.org
-      user: dfr-filestore
-      key: /root/.ssh/dfr_golive_back
-      known_hosts: /root/.ssh/dfr_golive_back.known_hosts
+    reverse:
+      run_id: "{{ golive_run.id }}"
+      country: tonga
+      mode: replication
+      production: "{{ production_login }}"
+      staging: "{{ staging_login }}"
+      reach: {host: production-db.internal}
+      pack_dir: /var/lib/dfr-golive/packs
+      filestore:
+        path: /srv/dfr/odoo/data/filestore
+        staging_owner: "100:101"
+        host: staging.example.org
+        user: dfr-filestore
+        key: /root/.ssh/dfr_golive_back
+        known_hosts: /root/.ssh/dfr_golive_back.known_hosts
   delegate_to: production
 """
 
@@ -169,7 +107,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._reverse import REVERSE
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     state = module.params["state"]
-    way = Way.from_params(module.params)
+    way = Way.from_params(module.params["reverse"])
     if state in ("preparable", "ready"):
         gates = _reverse.preparable(way) if state == "preparable" else _reverse.ready(way)
         return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
@@ -180,7 +118,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": made.pop("changed"), "evidence": made, "excluded": _reverse.ENVIRONMENT}
     if state == "brought_back":
         if module.check_mode:
-            _bring_back.refuse_closed(way)
+            _bring_back.refuse_unreadable(way)
             return {"changed": True, "evidence": {}}
         return _bring_back.bring_back(way)
     if module.check_mode:
@@ -192,7 +130,10 @@ def main() -> None:
     states = ["preparable", "prepared", "ready", "brought_back", "absent"]
     run_module(
         AnsibleModule(
-            argument_spec={**REVERSE_OPTIONS, "state": {"type": "str", "required": True, "choices": states}},
+            argument_spec={
+                "state": {"type": "str", "required": True, "choices": states},
+                "reverse": {"type": "dict", "required": True, "options": REVERSE_OPTIONS},
+            },
             supports_check_mode=True,
         ),
         work,

@@ -44,14 +44,28 @@ options:
     default: live
     choices: [live, rehearsal]
   intent:
-    description: To go forward, or to undo what was done.
+    description: To go forward, to undo what was done, or to close the way back of a country that is live.
     type: str
     default: golive
-    choices: [golive, rollback]
+    choices: [golive, rollback, finalize]
   until:
     description: Name of the phase to stop after; all nine when empty.
     type: str
     default: ''
+  reason:
+    description:
+      - Why the country goes back although users were let in, or why its way back is closed. Needed for both.
+    type: str
+    default: ''
+  approver:
+    description: Who has approved it.
+    type: str
+    default: ''
+  reverse:
+    description: The way back that the inventory chooses; it must be the one that was prepared, or V(pack).
+    type: str
+    default: none
+    choices: [replication, pack, none]
   takeover:
     description: Reason for taking the lock from whoever holds it; it isn't taken when empty.
     type: str
@@ -161,9 +175,10 @@ holder:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
-from ansible_collections.dfr.golive.plugins.module_utils._open import Request, open_run
+from ansible_collections.dfr.golive.plugins.module_utils._open import open_run
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -177,6 +192,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         owner=Owner.from_dict(params["owner"]),
         gone_session=params["gone_session"],
         dry=module.check_mode,
+        reason=params["reason"],
+        approver=params["approver"],
+        reverse=params["reverse"],
     )
     # When the lock is held, the action plugin looks on the controller whether its holder is gone, and asks again.
     return open_run(Journal(params["state_dir"], params["country"]), request)
@@ -188,7 +206,10 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "country": {"type": "str", "required": True},
             "mode": {"type": "str", "default": "live", "choices": ["live", "rehearsal"]},
-            "intent": {"type": "str", "default": "golive", "choices": ["golive", "rollback"]},
+            "intent": {"type": "str", "default": "golive", "choices": ["golive", "rollback", "finalize"]},
+            "reason": {"type": "str", "default": ""},
+            "approver": {"type": "str", "default": ""},
+            "reverse": {"type": "str", "default": "none", "choices": ["replication", "pack", "none"]},
             "until": {"type": "str", "default": ""},
             "takeover": {"type": "str", "default": ""},
             "lock_limit_seconds": {"type": "int", "default": 900},

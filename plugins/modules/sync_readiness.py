@@ -13,12 +13,13 @@ short_description: Ask whether staging's data may move into production
 version_added: "1.0.0"
 description:
   - Checks both databases' identity, staging's fence, free names, rights, versions, locale, extensions,
-    tables, filestore and disk.
+    tables, filestore and disk; with O(reverse) also whether the way back can be prepared.
   - Reads only. Never fails for a bad verdict; a question without an answer has the verdict V(unknown).
 author:
   - the dfr.golive contributors (@dfr-golive)
 extends_documentation_fragment:
   - dfr.golive.sync
+  - dfr.golive.reverse
 attributes:
   check_mode:
     support: full
@@ -74,6 +75,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._reverse import REVERSE_OPTIONS, Way, preparable
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import readiness
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
@@ -85,12 +87,18 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
 def work(module: AnsibleModule) -> dict[str, Any]:
     plan = Plan.from_params(module.params)
     gates = readiness(plan, fenced=module.params["expect_fence"])
+    if module.params["reverse"]:
+        gates += preparable(Way.from_params(module.params["reverse"]), empty=plan.method == "none")
     return {"changed": False, "gates": [gate.as_dict() for gate in gates]}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**SYNC_OPTIONS, "expect_fence": {"type": "bool", "default": True}},
+        argument_spec={
+            **SYNC_OPTIONS,
+            "expect_fence": {"type": "bool", "default": True},
+            "reverse": {"type": "dict", "options": REVERSE_OPTIONS},
+        },
         required_if=SYNC_REQUIRED_IF,
         supports_check_mode=True,
     )

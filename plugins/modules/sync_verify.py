@@ -17,10 +17,13 @@ description:
     freeze, every sequence, definition and file.
   - The only differences allowed are the parameters in O(identity_keys), which are listed.
   - A difference fails the task and names the table with rows and digests of both sides.
+  - With O(reverse) and O(settle), the way back is prepared once all is proven. Now both databases hold the same rows
+    and nobody can write to either; it keeps every write from the first one on.
 author:
   - the dfr.golive contributors (@dfr-golive)
 extends_documentation_fragment:
   - dfr.golive.sync
+  - dfr.golive.reverse
 attributes:
   check_mode:
     support: full
@@ -69,6 +72,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._reverse import REVERSE_OPTIONS, Way, prepare
 from ansible_collections.dfr.golive.plugins.module_utils._sync import verify
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
@@ -81,7 +85,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     plan = Plan.from_params(module.params)
     settle = module.params["settle"] and not module.check_mode
     evidence = verify(plan, recheck=module.params["recheck"], settle=settle)
-    return {"changed": bool(evidence.get("settled")), "evidence": evidence}
+    changed = bool(evidence.get("settled"))
+    if settle and module.params["reverse"] and not module.params["recheck"]:
+        evidence["reverse"] = prepare(Way.from_params(module.params["reverse"]))
+        changed = evidence["reverse"].pop("changed") or changed
+    return {"changed": changed, "evidence": evidence}
 
 
 def main() -> None:
@@ -90,6 +98,7 @@ def main() -> None:
             **SYNC_OPTIONS,
             "recheck": {"type": "bool", "default": False},
             "settle": {"type": "bool", "default": False},
+            "reverse": {"type": "dict", "options": REVERSE_OPTIONS},
         },
         required_if=SYNC_REQUIRED_IF,
         supports_check_mode=True,

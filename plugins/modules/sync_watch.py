@@ -83,6 +83,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _kept, _slot_watch
 from ansible_collections.dfr.golive.plugins.module_utils._announce import MAIL_OPTIONS
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._installed import install
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
@@ -119,7 +120,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         if changed:
             _kept.replace(path, wanted)
-        changed = _slot_watch.install(path.parent) or changed
+        changed = install(path.parent, _slot_watch) or changed
     return {"changed": changed, "needed": True}
 
 

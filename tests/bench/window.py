@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the dfr.golive contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The go-live on the lab country: its freeze window, a repeat that has nothing to do, and the way back.
+"""The go-live on the lab country: its freeze window, a repeat that has nothing to do, and the ways back.
 
 The freeze window comes from the report, tasks from the events that
 ansible-runner hands out; a task that was skipped did nothing and isn't counted, an include is.
@@ -31,7 +31,9 @@ NAMES = (
     "golive.wall",
     "rerun.noop",
     "rollback.before_access",
+    "rollback.after_access",
 )
+WRITES = 10_000
 
 
 @dataclass
@@ -103,7 +105,7 @@ def latest_report() -> dict[str, Any]:
 
 
 def measure(wanted: Callable[[str], bool], _sizes: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """On a fresh lab each: a go-live with its repeat, and a rollback from the last phase that has one."""
+    """On a fresh lab each: a go-live with its repeat, and a rollback before users were let in, and after."""
     if any(wanted(name) for name in NAMES[:5]):
         yield from live(wanted)
     if wanted("rollback.before_access"):
@@ -112,6 +114,23 @@ def measure(wanted: Callable[[str], bool], _sizes: tuple[int, ...]) -> Iterator[
         play("golive.yml", golive_until="switch_dns")
         rows = rows_of(latest_report())
         yield figure("rollback.before_access", play("playbooks/rollback.yml").seconds, rows=rows)
+    if wanted("rollback.after_access"):
+        yield after_access()
+
+
+def after_access() -> dict[str, Any]:
+    """Users are in and have written; outsiders count what of it isn't in staging afterwards."""
+    fresh_lab()
+    play("playbooks/prepare.yml")
+    play("golive.yml")
+    stories = ROOT / "tests/stories"
+    subprocess.run([sys.executable, "users_write.py", str(WRITES)], cwd=stories, check=True)
+    said = {"golive_reason": "measured", "golive_approver": "the bench"}
+    seconds = play("playbooks/rollback.yml", **said).seconds
+    judge = [sys.executable, "-m", "pytest", "-q", "judge_brought_back.py"]
+    subprocess.run(judge, cwd=stories, check=True, stdout=sys.stderr)
+    told = latest_report()["rollback"]
+    return figure("rollback.after_access", seconds, rows=told["rows"], writes=told["writes"], lost=0)
 
 
 def rows_of(report: dict[str, Any]) -> int:

@@ -94,6 +94,7 @@ CALLS = {
     "preparable": _reverse.preparable,
     "prepare": _reverse.prepare,
     "ready": _reverse.ready,
+    "ask": _bring_back.refuse_unreadable,
     "bring_back": _bring_back.bring_back,
     "drop": _reverse.drop,
     "freeze": freeze,

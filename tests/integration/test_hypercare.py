@@ -44,6 +44,7 @@ def conductor(tmp_path: Path, country: dict[str, Any]) -> Iterator[Conductor]:
             ],
             "start_hypercare_status_to": [f"status-{mark}@demo.test"],
             "start_hypercare_probe_seconds": 4,
+            "golive_reverse": "none",
             "check_health_login": "smoke.enumerator",
             "check_health_password": SECRET,
         },

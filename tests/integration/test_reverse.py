@@ -18,7 +18,8 @@ from sandbox import Sandbox
 
 SCHEMA = r"""
 create table ir_config_parameter (id serial primary key, key text, value text);
-create table res_users (id serial primary key, login text, active bool default true, note text);
+create table res_users (id serial primary key, login text, active bool default true, note text, password text);
+create table mail_mail (id serial primary key, state text);
 create table ir_model_data (id serial primary key, module text, name text, model text, res_id int);
 create table ir_attachment (id serial primary key, store_fname text);
 create table dfr_farmer (
@@ -29,7 +30,8 @@ create table dfr_tag_rel (
     farmer_id int not null references dfr_farmer, tag text not null, primary key (farmer_id, tag)
 );
 create table visits (farmer_id int, note text);
-insert into res_users (login) values ('root'), ('admin'), ('enumerator');
+insert into res_users (login, password) values ('root', null), ('admin', 'staging''s own'), ('enumerator', 'hers');
+insert into mail_mail (state) values ('outgoing'), ('cancel');
 insert into dfr_farmer (name, born, area, extra, photo, ok, create_uid, write_uid)
     select 'Farmer ' || i, date '1960-01-01' + i, i / 3.0, jsonb_build_object('n', i), decode(md5(i::text), 'hex'),
            i % 2 = 0, 2, 2 from generate_series(1, 500) i;
@@ -189,6 +191,30 @@ def test_every_write_comes_back_by_replication(country: Country) -> None:
         )
         == "0"
     )
+
+
+def test_what_lock_config_changed_stays_in_production(country: Country) -> None:
+    country.live()
+    kept = {"queued_mail": [1], "operator": {"id": 2, "password": "staging's own"}}
+    country.box.source.psql(
+        "insert into dfr_golive.kept (kind, name, run_id, state) values"
+        f" ('lock_config', '{country.database}', '{country.database}', $${json.dumps(kept)}$$)"
+    )
+    country.write("update res_users set password = 'production''s' where id = 2")
+    country.write("update mail_mail set state = 'cancel' where id = 1")
+    country.write("update res_users set password = 'her new one' where id = 3")
+    assert country("bring_back")["evidence"]["verdict"] == "equal"
+    assert country.staging("select password from res_users order by id") == "staging's own\nher new one"
+    assert country.staging("select state from mail_mail order by id") == "outgoing\ncancel"
+
+
+def test_a_truncate_is_said_before_production_is_closed(country: Country) -> None:
+    country.live()
+    country.write()
+    assert country("ask") is None
+    country.write("truncate dfr_tag_rel")
+    assert "Somebody emptied public.dfr_tag_rel" in country.refused("ask")
+    assert country.production("select rolcanlogin from pg_roles where rolname = 'odoo'") == "t"
 
 
 def test_a_disabled_subscription_and_a_lost_slot_are_said_before_anything_happens(country: Country) -> None:

@@ -198,7 +198,8 @@ def build(folder: Path) -> Country:
         "        return {'changed': False}\n"
     )
     (home / "roles").mkdir()
-    (home / "roles/golive").symlink_to(ROOT / "roles/golive")
+    for shared in ("golive", "reverse_path"):
+        (home / "roles" / shared).symlink_to(ROOT / "roles" / shared)
     pattern = (ROOT / "roles/check_health/tasks/main.yml").read_text()
     for phase in NAMES:
         tasks = home / "roles" / phase / "tasks"

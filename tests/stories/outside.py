@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +117,19 @@ def eventually(question: Callable[[], bool], what: str, seconds: float = 60.0) -
     while not question():
         assert time.monotonic() < limit, f"after {seconds:.0f} s still not: {what}"
         time.sleep(1)
+
+
+def play(playbook: str, *arguments: str) -> tuple[int, str]:
+    """A playbook as an operator runs it: its exit code, and what it said on one line."""
+    done = subprocess.run(
+        ["ansible-playbook", f"playbooks/{playbook}.yml", "-i", "inventories/demo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 def report() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _slot_watch
+from ansible_collections.dfr.golive.plugins.module_utils import _installed, _slot_watch
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._slot_watch import Settings, Watch
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot
@@ -184,8 +184,8 @@ def test_settings_that_cannot_be_read(tmp_path: Path, settings: Settings) -> Non
 
 
 def test_what_is_installed_runs_without_ansible(tmp_path: Path) -> None:
-    assert _slot_watch.install(tmp_path)
-    assert not _slot_watch.install(tmp_path)
+    assert _installed.install(tmp_path, _slot_watch)
+    assert not _installed.install(tmp_path, _slot_watch)
     done = subprocess.run(
         [sys.executable, "-B", "-m", _slot_watch.__name__],
         capture_output=True,

@@ -72,6 +72,9 @@ RAW: dict[str, Any] = {
     ],
     "run_id": "demo-1",
     "way_back": "ansible-playbook playbooks/rollback.yml -i inventories/demo",
+    "first": 0,
+    "first_by_seconds": 3600,
+    "reverse": {},
 }
 
 
@@ -338,3 +341,57 @@ def test_a_trigger_waits_while_a_run_holds_the_lock(stage: Stage) -> None:
     with journal.writing() as writer:
         writer.release(session)
     assert "slow says roll_back" in stage.once(START + 3)[0]
+
+
+class People:
+    """Stands for a session: so many registrations have come."""
+
+    uid = 7
+
+    def __init__(self, came: int) -> None:
+        self.came = came
+
+    def call(self, model: str, method: str, domain: list[Any]) -> int:
+        assert (model, method) == ("dfr.farmer", "search_count")
+        assert domain == [("create_date", ">=", "2026-03-01 09:00:00"), ("create_uid", "!=", 7)]
+        return self.came
+
+
+@pytest.mark.parametrize(
+    ("came", "after", "verdict"), [(0, 60, "pass"), (5, 60, "pass"), (4, 3601, "fail"), (5, 3601, "pass")]
+)
+def test_the_first_registrations(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, came: int, after: float, verdict: str
+) -> None:
+    settings = Settings.from_dict({**RAW, "cron_path": str(stage.cron), "first": 5}, stage.path)
+    monkeypatch.setattr(_watch._odoo, "connect", lambda _login: People(came))
+    check = _watch._first_registrations(settings, now=lambda: START + after)
+    assert (check.verdict, check.value) == (verdict, came)
+
+
+def test_what_is_asked_only_where_there_is_something_to_ask(stage: Stage) -> None:
+    assert {"registrations.first", "reverse"}.isdisjoint(_watch.probes_of(stage.settings))
+    more = {**RAW, "cron_path": str(stage.cron), "first": 5, "reverse": {"host": "h"}}
+    assert {"registrations.first", "reverse"} <= set(_watch.probes_of(Settings.from_dict(more, stage.path)))
+
+
+def test_a_way_back_that_is_behind_is_decided_about_and_journalled(stage: Stage) -> None:
+    trigger = {
+        "name": "way back",
+        "when": "check_fails",
+        "check": "reverse.follows",
+        "times": 2,
+        "action": "hold",
+    }
+    raw = {**RAW, "cron_path": str(stage.cron), "triggers": [trigger], "status_to": []}
+    stage.settings = Settings.from_dict(raw, stage.path)
+    stage.probes["reverse"] = lambda: [Check("reverse.follows", "fail", "80 MiB behind")]
+    owner = Owner(user="ops", host="h", pid=1, started="1", boot_id="b", pid_namespace="p")
+    journal = Journal(stage.folder.parent.parent, "demo")
+    with journal.writing() as writer:
+        session = writer.take("demo-1", "golive", owner, 900).session
+        writer.append(session, "open", mode="live", intent="golive")
+        writer.release(session)
+    assert stage.once(START + 300) == []
+    assert "way back says hold" in stage.once(START + 600)[0]
+    assert journal.read()[0].records[-1]["values"]["verdicts"] == ["fail", "fail"]
