@@ -29,7 +29,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._manifest import Facts, Manifest, Waiver
 
-OTHERS = frozenset({_criteria.FILE, _sshsig.ALLOWED, _sshsig.REVOKED, "README.md", "evidence"})
+OTHERS = frozenset({_criteria.FILE, _sshsig.ALLOWED, _sshsig.REVOKED, "README.md", "evidence", "holds"})
 FILES_LIMIT = 200
 
 

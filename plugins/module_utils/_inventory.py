@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dfr.golive.plugins.module_utils import _plan
+from ansible_collections.dfr.golive.plugins.module_utils import _holds, _phases, _plan
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES
 from ansible_collections.dfr.golive.plugins.module_utils._reconciliation import problems as check_declaration
@@ -355,6 +355,32 @@ def check_together(country: Country) -> Iterator[Problem]:
     yield from check_numbers(country.values)
     yield from check_plan(country.values)
     yield from check_reconciliation(country.values)
+    yield from check_holds(country)
+
+
+def check_holds(country: Country) -> Iterator[Problem]:
+    """A hold has to end before the lease of the freeze does: nobody renews it while a run waits."""
+    raw = get(country.values, "golive_holds")
+    if not isinstance(raw, Mapping):
+        return
+    try:
+        holds = _holds.declared(raw)
+    except GoliveError as exc:
+        yield Problem("golive_holds", exc.sentence, f"{exc.remedy} It stands in {home('golive_holds')}.")
+        return
+    name = "freeze_legacy_lease_seconds"
+    spec = country.specs.get("freeze_legacy", {}).get("main", {}).get(name, {})
+    lease = country.values.get(name, spec.get("default", 0))
+    for phase, hold in holds.items():
+        inside = phase in _phases.NAMES[_phases.BY_NAME[_phases.WINDOW_OPENS].number :]
+        before_open = _phases.BY_NAME[phase].number <= _phases.BY_NAME[_phases.WINDOW_CLOSES].number
+        if isinstance(lease, int) and inside and before_open and 0 < lease < 2 * hold.limit.total_seconds():
+            yield Problem(
+                "golive_holds",
+                f"golive_holds.{phase} waits {hold.limit.total_seconds() / 60:.0f} minutes, but the freeze ends by"
+                f" itself after {lease / 60:.0f} without a sign of life.",
+                f"Let it wait {lease // 120} minutes at the most, or raise freeze_legacy_lease_seconds.",
+            )
 
 
 def check_reconciliation(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -308,6 +308,27 @@ def check_begin(
     return None
 
 
+def hold_begin(writer: Writer, session: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Journal that a phase waits for people before it begins; what they sign and since when.
+
+    A hold that was released in this run stays released. One that was only asked for is asked for again, and what was
+    signed for it then still counts: nothing has been done since.
+
+    Raises:
+        GoliveError: the phase may not begin whatever they say, so nobody is asked.
+    """
+    phase, run_id = asked["phase"], writer.prove(session).run_id
+    refusal = check_begin(writer.records, run_id, phase, asked["gates"], asked["out_of_order"])
+    if refusal:
+        begin(writer, session, phase, asked["gates"], asked["out_of_order"])
+    mine = [r for r in writer.records if r["run_id"] == run_id and r["phase"] == phase]
+    released = any(record["event"] == "hold_finish" for record in mine)
+    if not released:
+        mine.append(writer.append(session, "hold_begin", phase, limit_seconds=asked["limit_seconds"]))
+    first = next(record for record in mine if record["event"] == "hold_begin")
+    return {"released": released, "basis": first["hash"], "since": first["time"]}
+
+
 def begin_undo(writer: Writer, session: str, phase: str, limit_seconds: int = 0) -> Record:
     """Journal that a phase is about to be undone.
 
@@ -368,6 +389,7 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
         _phases.phase_named(asked["phase"], "phase")
     outcome = ""
     decision: dict[str, Any] = {}
+    hold: dict[str, Any] = {}
     with journal.writing() as writer:
         holder = writer.prove(session)
         if holder.run_id != asked["run_id"]:
@@ -379,6 +401,9 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
             record = begin(
                 writer, session, asked["phase"], asked["gates"], asked["out_of_order"], asked["limit_seconds"]
             )
+        elif event == "hold_begin":
+            hold = hold_begin(writer, session, asked)
+            record = writer.records[-1]
         elif event == "undo_begin":
             record = begin_undo(writer, session, asked["phase"], asked["limit_seconds"])
         elif event == "close":
@@ -401,6 +426,7 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
             "seconds": _seconds(writer.records, holder.run_id, asked) if event == "finish" else 0.0,
             "outcome": outcome,
             "decision": decision,
+            **hold,
         }
 
 
@@ -468,11 +494,11 @@ def _details(journal: Journal, holder: Holder, asked: dict[str, Any]) -> dict[st
         if asked["recheck"]:
             details["recheck"] = True
         return details
-    if event not in ("finish", "undo_finish"):
+    if event not in ("finish", "undo_finish", "hold_finish"):
         return {}
     result = dict(asked["result"])
     files = result.pop("files", None) or {}
-    prefix = "" if event == "finish" else "undo-"
+    prefix = {"finish": "", "undo_finish": "undo-", "hold_finish": "hold-"}[event]
     return {
         "result": result,
         "files": [

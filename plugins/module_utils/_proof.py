@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _criteria,
     _go_no_go,
+    _holds,
     _journal,
     _manifest,
     _sshsig,
@@ -62,6 +64,9 @@ def prove(folder: Path) -> list[Proof]:
             kept = journal.evidence(files[0])
             judged = again(kept, f"{run.id}/signoffs.json")
             _agree(judged, preflight.result, run.id)
+            for record in reading.records:
+                if record["run_id"] == run.id and record["event"] == "hold_finish":
+                    _hold_again(journal, kept, reading.records, record)
             proofs.append(Proof(run.id, run.outcome.value, kept, judged))
     if not proofs:
         raise GoliveError(
@@ -98,6 +103,40 @@ def again(kept: dict[str, Any], shown: str) -> _go_no_go.Judged:
     if shut:
         raise GoliveError(f"{shown}: {shut[0].detail}", remedy="Restore the evidence from a backup.")
     return judged
+
+
+def _hold_again(
+    journal: _journal.Journal, kept: dict[str, Any], records: list[_journal.Record], done: _journal.Record
+) -> None:
+    """The words that released a hold, asked again as of that time, with the keys of the preflight.
+
+    Raises:
+        GoliveError: one doesn't hold, or the journal names others.
+    """
+    run_id, phase = done["run_id"], done["phase"]
+    first = next(
+        record
+        for record in records
+        if (record["run_id"], record["phase"], record["event"]) == (run_id, phase, "hold_begin")
+    )
+    decision = _criteria.understood(json.loads(kept["decision"]))
+    since = _journal.moment(first["time"])
+    hold = _holds.Hold(phase, tuple(decision.teams), timedelta())
+    asked = _holds.Asked(Path("signoffs"), done["country"], run_id, hold, first["hash"], since, since)
+    papers = {name: text.encode("ascii") for name, text in journal.evidence(done["files"][0]).items()}
+    keys = _sshsig.Keys.read(
+        kept["files"][_sshsig.ALLOWED].encode("ascii"),
+        bytes.fromhex(kept["files"][_sshsig.REVOKED]),
+        "signoffs",
+    )
+    names = [name for name in papers if name.endswith(".json")]
+    standing = _holds.judge(asked, decision, keys, names, papers.__getitem__, _journal.moment(done["time"]))
+    if standing.doubts or standing.approvals != done["result"]["approvals"]:
+        raise GoliveError(
+            f"The hold of {run_id} before {phase} was released by other words than its evidence holds."
+            f" {' '.join(standing.doubts)}".strip(),
+            remedy="Restore journal and evidence from a backup.",
+        )
 
 
 def _verdicts(kept: dict[str, Any], decision: _criteria.Decision, shown: str) -> dict[str, Gate]:

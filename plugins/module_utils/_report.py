@@ -263,6 +263,7 @@ def _phase(state: dict[str, Any], phase: _phases.Phase) -> dict[str, Any]:
         "finished": state["finished"],
         "seconds": state["seconds"],
         "gate_seconds": state["gate_seconds"],
+        "human_seconds": state["human_seconds"],
         "attempts": state["attempts"],
         "gates": state["gates"],
         "result": state["result"],
@@ -424,6 +425,8 @@ def closing_text(report: dict[str, Any]) -> str:
         lines += [f"  {part['name']:<16} {part['seconds']:8.1f} s" for part in window["split"]]
         if window["idle_seconds"]:
             lines.append(f"  {'nobody at work':<16} {window['idle_seconds']:8.1f} s")
+        if window["human_seconds"]:
+            lines.append(f"  {'people':<16} {window['human_seconds']:8.1f} s")
     elif window["opened"]:
         lines.append(f"The freeze window is OPEN since {opened}: nobody can register a farmer.")
     return "\n".join(lines)

@@ -53,6 +53,7 @@ class PhaseState:
         started, finished: stamps of the last attempt, the first from its begin (after its gates).
         seconds: between the two.
         gate_seconds: before that: its gates, and on a resumed run what was verified again on the way to it.
+        human_seconds: between its gates and its begin: what all its sessions waited for people at its hold.
         gates: the verdicts of the last attempt.
         result, files: what its finish journalled, and the evidence kept with it.
         reason, task: why it failed and in which task.
@@ -66,6 +67,7 @@ class PhaseState:
     finished: str | None = None
     seconds: float | None = None
     gate_seconds: float | None = None
+    human_seconds: float = 0.0
     gates: list[dict[str, str]] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Window:
         seconds: between the two; None while it is open.
         idle_seconds: the part of it in which no session was at work.
         human_seconds: the part of it in which the run waited for people's approval.
-        split: seconds by phase, its gates included; with the idle ones they add up to all.
+        split: seconds by phase, its gates included; with the idle and the human ones they add up to all.
     """
 
     opened: str | None = None
@@ -198,14 +200,22 @@ def compute(records: Iterable[Record], live_session: str = "") -> list[RunState]
 def _compute_run(records: list[Record], live_session: str) -> RunState:
     first = records[0]
     run = RunState(id=first["run_id"], mode=str(first.get("mode", "live")), started=first["time"])
-    before = ""
+    before = held = phase = ""
+    waited = 0.0
     for record in records:
+        event, time = record["event"], record["time"]
         if record["session"] != run.session:
             _interrupt(run)
             run.sessions += 1
-            run.session, before = record["session"], record["time"]
-        _apply(run, record, before)
-        before = record["time"]
+            run.session, before = record["session"], time
+            held, waited = "", 0.0
+        if held:
+            waited += between(held, time)
+            run.phase(phase).human_seconds = round(run.phase(phase).human_seconds + between(held, time), 3)
+        held, phase = (time, record["phase"]) if event == "hold_begin" else ("", "")
+        _apply(run, record, before, waited)
+        if event not in ("hold_begin", "hold_finish"):
+            before, waited = time, 0.0
     if run.outcome is Outcome.OPEN and run.session != live_session:
         _interrupt(run)
     run.window = _window(records)
@@ -221,8 +231,13 @@ def _interrupt(run: RunState) -> None:
             phase.reason = "the controller vanished during the undo"
 
 
-def _apply(run: RunState, record: Record, before: str) -> None:
-    """One record's effect on its run; ``before`` is when its session journalled last."""
+def _apply(run: RunState, record: Record, before: str, waited: float) -> None:
+    """One record's effect on its run.
+
+    Args:
+        before: when its session journalled last, holds aside.
+        waited: seconds since then at a hold.
+    """
     event, time = record["event"], record["time"]
     if event == "finalize":
         told = {key: record.get(key) for key in ("reason", "approver", "result")}
@@ -240,15 +255,15 @@ def _apply(run: RunState, record: Record, before: str) -> None:
     elif event in ("stop", "close"):
         run.outcome, run.finished = Outcome(record.get("outcome", Outcome.STOPPED.value)), time
     elif record["phase"] in _phases.BY_NAME:
-        _apply_to_phase(run, run.phase(record["phase"]), record, before)
+        _apply_to_phase(run, run.phase(record["phase"]), record, before, waited)
 
 
-def _apply_to_phase(run: RunState, phase: PhaseState, record: Record, before: str) -> None:
+def _apply_to_phase(run: RunState, phase: PhaseState, record: Record, before: str, waited: float) -> None:
     event, time = record["event"], record["time"]
     if event in ("begin", "refused"):
         phase.attempts += 1
         phase.started, phase.finished, phase.seconds = time, None, None
-        phase.gate_seconds = between(before, time)
+        phase.gate_seconds = round(between(before, time) - waited, 3)
         phase.gates = record.get("gates", [])
         phase.reason = phase.task = ""
         phase.status = Status.RUNNING if event == "begin" else Status.FAILED
@@ -297,6 +312,7 @@ def _window(records: list[Record]) -> Window:
     first, last = (_phases.BY_NAME[name].number for name in (_phases.WINDOW_OPENS, _phases.WINDOW_CLOSES))
     split = dict.fromkeys(_phases.NAMES[first - 1 : last], 0.0)
     mark = session = ""
+    held = False
     for record in records:
         event, phase, time = record["event"], record["phase"], record["time"]
         if window.opened is None:
@@ -306,7 +322,10 @@ def _window(records: list[Record]) -> Window:
             if record["session"] != session:
                 window.idle_seconds += between(mark, time)
                 mark = time
-            if phase in split and event in ("begin", "refused", "finish", "fail"):
+            elif held:
+                window.human_seconds += between(mark, time)
+                mark = time
+            if phase in split and event in ("begin", "refused", "hold_begin", "finish", "fail"):
                 split[phase] += between(mark, time)
                 mark = time
             if event == "finish" and phase == _phases.WINDOW_CLOSES:
@@ -314,8 +333,9 @@ def _window(records: list[Record]) -> Window:
             elif event == "undo_finish" and phase == _phases.WINDOW_OPENS:
                 window.closed, window.closed_by = time, "rollback"
                 split["rollback"] = between(mark, time)
-        session = record["session"]
+        session, held = record["session"], event == "hold_begin"
     window.idle_seconds = round(window.idle_seconds, 3)
+    window.human_seconds = round(window.human_seconds, 3)
     if window.opened:
         window.split = [{"name": name, "seconds": round(seconds, 3)} for name, seconds in split.items()]
         window.seconds = between(window.opened, window.closed) if window.closed else None

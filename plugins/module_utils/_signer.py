@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _criteria,
+    _holds,
     _language,
     _manifest,
     _proof,
@@ -138,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     waive.add_argument("--criterion", required=True)
     waive.add_argument("--reason", required=True)
     waive.set_defaults(run=_waive)
+    hold = commands.add_parser(
+        "hold", parents=[shared], help="release the phase that a run holds before, or refuse it"
+    )
+    hold.add_argument("--run", dest="run_id", required=True, help="as the run shows it")
+    hold.add_argument("--phase", required=True, choices=list(_holds.POINTS))
+    hold.add_argument("--basis", required=True, help="as the run shows it")
+    hold.add_argument("--no-go", metavar="REASON", default="", help="say no-go")
+    hold.set_defaults(run=_hold)
     verify = commands.add_parser("verify", help="prove a go-live from the country's folder of the state host")
     verify.add_argument("folder", type=Path)
     verify.set_defaults(run=_verify)
@@ -149,10 +158,7 @@ def _opened(options: argparse.Namespace) -> tuple[Path, Decision, Facts, str, da
     decision = _criteria.understood(_criteria.read(folder))
     team = decision.team_of(options.person)
     if not team:
-        raise GoliveError(
-            f"{options.person} signs for no team in {_criteria.SHOWN}.",
-            remedy="Give --as a name that stands there.",
-        )
+        raise _nobody(options.person)
     if not 1 <= options.days <= decision.valid_days:
         raise GoliveError(f"--days is {options.days}.", remedy=f"Give 1 to {decision.valid_days}.")
     return (
@@ -220,6 +226,51 @@ def _waive(options: argparse.Namespace, ask: Callable[[str], str]) -> list[str]:
             ]
         )
     return _written(folder / waiver.name, waiver.raw(), shown, _sshsig.WAIVER, options, ask)
+
+
+def _hold(options: argparse.Namespace, ask: Callable[[str], str]) -> list[str]:
+    folder = options.inventory / "signoffs"
+    decision = _criteria.understood(_criteria.read(folder))
+    team = decision.team_of(options.person)
+    if not team:
+        raise _nobody(options.person)
+    word = _holds.Word(
+        folder.resolve().parent.name, options.run_id, options.phase, options.basis, team, options.person,
+        _manifest.NO_GO if options.no_go else _manifest.GO, options.no_go,
+        datetime.now(UTC).replace(microsecond=0),
+    )  # fmt: skip
+    path = folder / _holds.FOLDER / word.run_id / word.name
+    _holds.read_word(word.raw(), path.name)
+    shown = [_hold_words(word, decision, Language(code)) for code in options.language or _language.LANGUAGES]
+    if options.key is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return _written(path, word.raw(), shown, _holds.SPACE, options, ask)
+
+
+def _hold_words(word: _holds.Word, decision: Decision, language: Language) -> list[str]:
+    say = language.say
+    return [
+        say(
+            "{team} at the hold of run {run} before {phase}",
+            team=decision.teams[word.team].title,
+            run=word.run_id,
+            phase=word.phase,
+        ),
+        say("You sign as {person}.", person=word.signer),
+        say("Your decision is NO-GO: the run does not go on. Reason: {reason}", reason=word.reason)
+        if word.reason
+        else say("Your decision is GO: the run goes on."),
+        say(
+            "Signed with it is everything that was done and found until here: {digest}",
+            digest=word.basis[:19],
+        ),
+    ]
+
+
+def _nobody(person: str) -> GoliveError:
+    return GoliveError(
+        f"{person} signs for no team in {_criteria.SHOWN}.", remedy="Give --as a name that stands there."
+    )
 
 
 def _written(

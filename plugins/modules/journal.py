@@ -22,8 +22,8 @@ attributes:
     description: Shows what it changes.
     support: none
   action:
-    description: Runs partly on the controller, which adds the steps that a phase was made of to the evidence
-      of its V(finish), where P(dfr.golive.progress#callback) saw them.
+    description: Runs partly on the controller, which waits for the signed words of O(holds), and adds the steps
+      that a phase was made of to the evidence of its V(finish), where P(dfr.golive.progress#callback) saw them.
     support: full
 options:
   state_dir:
@@ -71,9 +71,11 @@ options:
       - V(lost) is V(fail) or V(undo_fail) of whatever the session was doing, for when a host was lost and the
         phase can't say so itself.
       - V(close) ends it with the outcome that the journal proves.
+      - V(hold_begin) and V(hold_finish) are what the controller asks for by itself at a V(begin) with O(holds).
     type: str
     required: true
-    choices: [begin, finish, fail, undo_begin, undo_finish, undo_fail, note, finalize, lost, close]
+    choices:
+      [begin, hold_begin, hold_finish, finish, fail, undo_begin, undo_finish, undo_fail, note, finalize, lost, close]
   phase:
     description: The phase it happens in; empty for V(close), V(lost), V(finalize) and a V(note) about the whole run.
     type: str
@@ -84,10 +86,20 @@ options:
     type: list
     elements: dict
     default: []
+  holds:
+    description:
+      - For V(begin), the phases that wait for people's signed words, each with C(teams) and C(limit_minutes).
+      - The task waits until each team has its quorum, and fails when somebody says no-go or the limit is reached.
+      - Used on the controller only, which polls C(holds/<run>) in O(signoffs); nothing is asked at the keyboard.
+    type: dict
+    default: {}
+  signoffs:
+    description: Folder C(signoffs) of the inventory, with C(criteria.yml) and C(allowed_signers); for O(holds).
+    type: path
   result:
     description:
-      - For V(finish), V(undo_finish) and V(finalize), what was done in a few figures; neither secrets nor personal
-        data.
+      - For V(finish), V(undo_finish), V(hold_finish) and V(finalize), what was done in a few figures; no secrets and no
+        personal data.
       - Its key C(files) holds evidence too long for a record. Each entry becomes a file of that name on
         the state host, of which the journal keeps the digest.
     type: dict
@@ -193,6 +205,18 @@ decision:
       description: What it was based on.
       type: dict
       returned: when one did
+released:
+  description: Whether people have released this hold in this run already.
+  type: bool
+  returned: for V(hold_begin)
+basis:
+  description: Hash of the record with which the run asked first; what people sign names it.
+  type: str
+  returned: for V(hold_begin)
+since:
+  description: When the run asked first, UTC.
+  type: str
+  returned: for V(hold_begin)
 outcome:
   description: For V(close), what the run came to (live, rolled_back, stopped); otherwise empty.
   type: str
@@ -229,6 +253,8 @@ def main() -> None:
                 "required": True,
                 "choices": [
                     "begin",
+                    "hold_begin",
+                    "hold_finish",
                     "finish",
                     "fail",
                     "undo_begin",
@@ -250,6 +276,8 @@ def main() -> None:
             "limit_seconds": {"type": "int", "default": 0},
             "triggers": {"type": "list", "elements": "dict", "default": []},
             "out_of_order": {"type": "str", "default": ""},
+            "holds": {"type": "dict", "default": {}},
+            "signoffs": {"type": "path"},
             **OBSERVER_OPTIONS,
         },
         supports_check_mode=True,

@@ -15,6 +15,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._inventory import (
     Broken,
     Country,
     check,
+    check_holds,
     home,
 )
 
@@ -216,6 +217,11 @@ def test_a_country_without_legacy_has_no_problem() -> None:
             [{"name": "farmers", "kind": "totals", "title": {"en": "Farmers", "fr": ""}, "table": "farmer"}],
             "golive_reconciliation[0].title has no text in fr, which golive_languages declares.",
         ),
+        (
+            "golive_holds",
+            {"sync_data": {"teams": ["fao"], "limit_minutes": 5}},
+            "golive_holds.sync_data is no hold point.",
+        ),
         ("golive_timezone", "Pacific/Nowhere", "golive_timezone 'Pacific/Nowhere' is not a time zone."),
         ("golive_mode", "rehersal", "golive_mode has to be one of live, rehearsal, not 'rehersal'."),
         ("golive_until", "sync", "golive_until has to be one of '', preflight,"),
@@ -383,3 +389,29 @@ def test_an_inventory_elsewhere_may_have_any_folder() -> None:
 )
 def test_the_remedy_names_the_file(variable: str, file: str) -> None:
     assert home(variable) == f"group_vars/all/{file}"
+
+
+@pytest.mark.parametrize(
+    ("phase", "minutes", "lease", "wrong"),
+    [
+        ("lock_config", 61, 7200, True),
+        ("lock_config", 60, 7200, False),
+        ("lock_config", 61, 0, False),
+        ("freeze_legacy", 600, 7200, False),
+        ("start_hypercare", 600, 7200, False),
+    ],
+)
+def test_a_hold_in_the_window_ends_before_the_lease_of_the_freeze(
+    phase: str, minutes: int, lease: int, wrong: bool
+) -> None:
+    values = {"golive_holds": {phase: {"teams": ["fao"], "limit_minutes": minutes}}}
+    asked = Country(values, frozenset(), {"freeze_legacy": {"main": LEASE}}, (), {})
+    known = Country({**values, "freeze_legacy_lease_seconds": lease}, frozenset(), {}, (), {})
+    assert [str(problem).split(",")[0] for problem in check_holds(known)] == (
+        [f"golive_holds.{phase} waits {minutes} minutes"] if wrong else []
+    )
+    if lease:
+        assert len(list(check_holds(asked))) == wrong
+
+
+LEASE = {"freeze_legacy_lease_seconds": {"type": "int", "default": 7200}}

@@ -323,6 +323,55 @@ def test_closed_gates(night: Night, gates: list[Any], says: str) -> None:
     night.event("begin", "preflight", gates=[PASS, {**FAIL, "verdict": "waived"}])
 
 
+def test_a_hold_is_asked_until_it_is_released_and_what_was_signed_first_counts(night: Night) -> None:
+    night.open()
+    night.through("sync_data")
+    first = night.event("hold_begin", "lock_config", limit_seconds=3600)
+    assert (first["released"], first["basis"]) == (False, first["head"])
+    night.event("fail", "lock_config", reason="nobody came")
+    night.open()
+    again = night.event("hold_begin", "lock_config")
+    assert (again["released"], again["basis"], again["since"]) == (False, first["basis"], first["since"])
+    kept = {"approvals": [{"signer": "head-of-it"}], "files": {"lock_config": {"a.json": "signed"}}}
+    night.event("hold_finish", "lock_config", result=kept)
+    assert night.event("hold_begin", "lock_config")["released"]
+    assert night.event("begin", "lock_config")["event"] == "begin"
+    records = night.journal.read()[0].records
+    done = next(record for record in records if record["event"] == "hold_finish")
+    assert done["result"]["approvals"] == [{"signer": "head-of-it"}]
+    assert night.journal.evidence(done["files"][0]) == {"a.json": "signed"}
+
+
+def test_a_hold_of_an_earlier_run_releases_nothing(night: Night) -> None:
+    night.open()
+    night.event("hold_begin", "preflight")
+    night.event("hold_finish", "preflight")
+    night.through("freeze_legacy")
+    night.event("close")
+    night.open(ROLLBACK)
+    for phase in ("freeze_legacy", "preflight"):
+        night.event("undo_begin", phase)
+        night.event("undo_finish", phase)
+    night.event("close")
+    night.open()
+    assert not night.event("hold_begin", "preflight")["released"]
+
+
+def test_nobody_is_asked_to_release_a_phase_that_may_not_begin(night: Night) -> None:
+    night.open()
+    with pytest.raises(GoliveError, match="gates are closed"):
+        night.event("hold_begin", "preflight", gates=[FAIL])
+    assert [record["event"] for record in night.journal.read()[0].records] == ["open", "refused"]
+
+
+def test_while_people_are_waited_for_the_lock_is_good(night: Night) -> None:
+    night.open()
+    night.event("hold_begin", "preflight", limit_seconds=3600)
+    night.now += timedelta(seconds=3000)
+    with pytest.raises(LockHeldError):
+        _open.open_run(night.journal, replace(GOLIVE, owner=OTHER))
+
+
 def test_phases_keep_their_order(night: Night) -> None:
     night.open()
     night.through("preflight")

@@ -202,6 +202,42 @@ def test_the_window_over_two_sessions_adds_up(stopped: list[str]) -> None:
     assert sum(part["seconds"] for part in window.split) + window.idle_seconds == window.seconds
 
 
+def test_people_are_counted_apart_from_the_machine() -> None:
+    run = state(
+        "0 a open",
+        *through("sync_data"),
+        "8 a hold_begin lock_config",
+        "68 a hold_finish lock_config",
+        "70 a begin lock_config",
+        "71 a finish lock_config",
+        *through("enable_users", "a", 80)[8:],
+    )
+    window, phase = run.window, run.phase("lock_config")
+    assert (window.human_seconds, window.idle_seconds, phase.human_seconds) == (60, 0, 60)
+    assert (phase.gate_seconds, phase.seconds) == (5, 1)
+    assert sum(part["seconds"] for part in window.split) + window.human_seconds == window.seconds
+    assert next(part["seconds"] for part in window.split if part["name"] == "lock_config") == 6
+
+
+def test_a_hold_that_was_refused_counts_as_people_and_one_that_was_left_alone_as_nobody() -> None:
+    run = state(
+        "0 a open",
+        *through("sync_data"),
+        "8 a hold_begin lock_config",
+        "28 a fail lock_config",
+        "28 a stop outcome=stopped",
+        "40 b open",
+        "41 b hold_begin lock_config",
+        "60 c open",
+        "61 c hold_begin lock_config",
+        "64 c hold_finish lock_config",
+        "65 c begin lock_config",
+    )
+    assert run.phase("lock_config").human_seconds == 20 + 3
+    assert (run.window.human_seconds, run.window.idle_seconds) == (23, 12 + 19)
+    assert run.phase("lock_config").gate_seconds == 2
+
+
 def test_the_window_of_a_rollback() -> None:
     run = state(
         "0 a open",
