@@ -77,6 +77,16 @@ integration: setup ## tests against the running lab
 majors: setup ## a sync between major versions of PostgreSQL, 13 to 18; their images are made once
 	pytest tests/majors
 
+.PHONY: runner
+runner: setup ## a go-live as AWX plays it, on a lab of its own: containers that are thrown away, one of them killed
+	$(MAKE) --no-print-directory lab
+	ansible-playbook playbooks/prepare.yml
+	PYTHONPATH=tests/runner:tests/stories pytest -q tests/runner
+
+.PHONY: awx
+awx: setup ## what AWX needs, made and removed against a stand-in for its API
+	PYTHONPATH=tests/awx pytest -q tests/awx
+
 .PHONY: test
 test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh

@@ -52,6 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except (GoliveError, OSError) as exc:
             result.update(failed=True, msg=str(exc))
             return result
+        result["stats"] = _report.stats(report)
         result["text"] = _report.closing_text(report)
         if result["html"]:
             result["text"] += f"\nReport: {result['html']}\nTo be signed: {result['validation']}"

@@ -404,6 +404,21 @@ def way(run: RunState | None, inventory: str) -> list[str]:
     return [f"Go on:    {on}", f"Go back:  {back}"]
 
 
+def stats(report: dict[str, Any]) -> dict[str, Any]:
+    """What the next job of a workflow may want to know."""
+    window, journal = report["freeze_window"], report["journal"]
+    return {
+        "country": report["country"],
+        "run_id": report["run_id"],
+        "outcome": report["outcome"],
+        "done": [phase["name"] for phase in report["phases"] if phase["status"] == "succeeded"],
+        "window_open": bool(window["opened"]) and not window["closed"],
+        "window_seconds": window["seconds"] if window["closed"] else None,
+        "journal_records": journal["records"],
+        "journal_head": journal["head"],
+    }
+
+
 def closing_text(report: dict[str, Any]) -> str:
     """What a run came to, in a few lines."""
     window = report["freeze_window"]

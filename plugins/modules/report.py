@@ -103,6 +103,19 @@ outcome:
   description: What the run came to, as the report says it.
   type: str
   returned: success
+stats:
+  description: What the next job of a workflow may want to know, small enough to be handed on.
+  type: dict
+  returned: success
+  contains:
+    country: {description: The country., type: str}
+    run_id: {description: The run., type: str}
+    outcome: {description: What the run came to., type: str}
+    done: {description: Phases that are done., type: list, elements: str}
+    window_open: {description: Whether nobody can register a farmer now., type: bool}
+    window_seconds: {description: "The freeze window, once it is closed.", type: float}
+    journal_records: {description: Number of records the report was computed from., type: int}
+    journal_head: {description: Hash of the last of them., type: str}
 text:
   description: The report in a few lines, for people.
   type: str

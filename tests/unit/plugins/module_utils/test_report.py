@@ -181,6 +181,10 @@ def test_a_live_report(story: Story) -> None:
     text = _report.closing_text(report)
     assert "demo is live: all 9 phases" in text
     assert "switch_dns" in text
+    handed_on = _report.stats(report)
+    assert (handed_on["outcome"], len(handed_on["done"]), handed_on["window_open"]) == ("live", 9, False)
+    assert handed_on["window_seconds"] == window["seconds"]
+    assert handed_on["journal_head"] == info["journal"]["head"]
 
 
 @pytest.mark.parametrize(
