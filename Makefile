@@ -87,6 +87,16 @@ runner: setup ## a go-live as AWX plays it, on a lab of its own: containers that
 awx: setup ## what AWX needs, made and removed against a stand-in for its API
 	PYTHONPATH=tests/awx pytest -q tests/awx
 
+DOCS := $(CURDIR)/artifacts/docs
+.PHONY: docs
+docs: setup ## the documentation as a site in artifacts/docs/html; a warning is an error
+	rm -rf $(DOCS)
+	mkdir -p $(DOCS)/source/reference
+	cp -r docs/site/. docs/*.md docs/*.json $(DOCS)/source
+	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir $(DOCS)/source/reference dfr.golive
+	sphinx-build --quiet --fail-on-warning --keep-going --nitpicky $(DOCS)/source $(DOCS)/html
+	@echo $(DOCS)/html/index.html
+
 .PHONY: test
 test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh

@@ -53,3 +53,13 @@ def test_a_collection_that_is_not_asked_for_is_missed() -> None:
         "ansible-doc ansible.windows.win_ping 2>&1; ansible-doc community.mysql.mysql_db 2>&1; true",
     )
     assert said.count("not found") >= 2
+
+
+def test_ansible_navigator_plays_in_it() -> None:
+    said = environment.run(
+        environment.BIN / "ansible-navigator", "run", "playbooks/status.yml", "-i", "inventories/demo",
+        "--execution-environment-image", environment.image(), "--pull-policy", "never", "--container-engine", "docker",
+        "--container-options", "--network=dfrlab-backbone", "--log-file", "/dev/null",
+    )  # fmt: skip
+    assert "demo" in said
+    assert "failed=0" in said or "STATUS" in said
