@@ -19,6 +19,7 @@ beside() {
     renice --priority 10 --pid $BASHPID >/dev/null
     step sanity tests/sanity.sh
     step unit tested unit tests/unit
+    step 'documentation, every warning an error' make --no-print-directory docs
     step 'faults planted on servers of their own' tested sandbox tests/integration -m sandbox
     step 'pages in a browser' browser
 }
