@@ -73,7 +73,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 step 'story: faults planted for each gate' story faults
 wait "$beside_pid" || { tail -n 150 artifacts/beside.log; exit 1; }
 grep '^==>' artifacts/beside.log
-steps=$((steps + 4))
+steps=$((steps + 5))
 count artifacts/unit.log
 count artifacts/sandbox.log
 count artifacts/pages.log
