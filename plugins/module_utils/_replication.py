@@ -353,10 +353,18 @@ def refuse_unless_may_subscribe(admin: psycopg.Connection[Any]) -> None:
         )
 
 
+SLOT_SQL = """
+select subslotname::text from pg_catalog.pg_subscription where subname = %s
+   and subdbid = (select oid from pg_catalog.pg_database where datname = current_database())
+"""
+
+
 def subscribe(pair: Pair) -> None:
     """Let the copy follow the source from the slot's position on; its rows are there already.
 
-    Made unconnected first: a statement that can fail on the network would leave the password in the server's log.
+    Made unconnected first: a statement that can fail on the network would leave the password in the server's log. Its
+    tables are known from the refresh on, which an enabled subscription alone may do; a worker that starts before skips
+    what it reads of them, for good. So it has a slot that isn't there until then.
 
     Raises:
         GoliveError: the target refuses, or its server can't log in on the source.
@@ -372,7 +380,7 @@ def subscribe(pair: Pair) -> None:
                     sql.SQL(
                         "create subscription {} connection {} publication {} with (connect = false,"
                         " enabled = false, create_slot = false, copy_data = false, slot_name = {})"
-                    ).format(name, sql.Literal(conninfo(pair)), name, sql.Literal(pair.label))
+                    ).format(name, sql.Literal(conninfo(pair)), name, sql.Literal(f"{pair.label}_later"))
                 )
             except errors.Error as exc:
                 raise GoliveError(
@@ -384,6 +392,14 @@ def subscribe(pair: Pair) -> None:
             conn.execute(
                 sql.SQL("alter subscription {} refresh publication with (copy_data = false)").format(name)
             )
+            if scalar(conn, SLOT_SQL, (pair.label,)) != pair.label:
+                conn.execute(sql.SQL("alter subscription {} disable").format(name))
+                conn.execute(
+                    sql.SQL("alter subscription {} set (slot_name = {})").format(
+                        name, sql.Literal(pair.label)
+                    )
+                )
+                conn.execute(sql.SQL("alter subscription {} enable").format(name))
         except errors.Error as exc:
             raise GoliveError(
                 f"The server {pair.target.host} can't follow {pair.source.database} on {pair.reach.host}:"
