@@ -102,8 +102,8 @@ test: setup ## everything: lint, sanity, unit, lab, stories
 	tests/run.sh
 
 .PHONY: chaos
-chaos: setup ## the fault campaign on a lab of its own, as artifacts/chaos.json; SAMPLE=40 SEED=7 CASES='regex'
-	python tests/chaos/run.py --sample "$(or $(SAMPLE),0)" --seed "$(or $(SEED),0)" --cases "$(CASES)"
+chaos: setup ## the fault campaign on a lab of its own, as artifacts/chaos.json; SAMPLE=40 SEED=7 CASES='regex' MINUTES=60
+	python tests/chaos/run.py --sample "$(or $(SAMPLE),0)" --seed "$(or $(SEED),0)" --cases "$(CASES)" --minutes "$(or $(MINUTES),0)"
 
 .PHONY: bench
 bench: setup ## the measurements, as artifacts/bench.json; BENCH=verify SIZES=50MB,1GB chooses some

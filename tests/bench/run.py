@@ -18,11 +18,12 @@ import sys
 
 import figures
 import legacy
+import recovery
 import replication
 import report
 import window
 
-ROOMS = (window, replication, legacy, report)
+ROOMS = (window, recovery, replication, legacy, report)
 SIZES = "50MB,1GB,4GB"
 UNITS = {"MB": 1 << 20, "GB": 1 << 30}
 

@@ -9,8 +9,10 @@ filled in the namespaces of a container, which takes root on the engine's machin
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,15 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PKI = ROOT / "inventories/demo/.lab"
 JOURNAL = "/var/lib/dfr-golive/demo/journal.jsonl"
 BACKUPS = "/srv/dfr/backup"
-ADDRESS = {
-    "controller": "172.28.50.1", "ops": "172.28.50.10", "legacy": "172.28.50.11", "staging": "172.28.50.12",
-    "production": "172.28.50.13", "ns1": "172.28.50.21", "ns2": "172.28.50.22", "resolver": "172.28.50.23",
-    "mail": "172.28.50.24", "production-proxy": "172.28.50.40",
-}  # fmt: skip
+CONTROLLER = "172.28.50.1"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=150)
     if check and done.returncode:
         raise RuntimeError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
@@ -39,8 +37,16 @@ def on(name: str, script: str, *, check: bool = True) -> str:
 
 def inside(name: str, namespaces: str, *command: str, check: bool = True) -> None:
     """On the engine's machine, in some of a container's namespaces: what the container itself may not do."""
-    pid = docker("inspect", "--format", "{{.State.Pid}}", f"dfrlab-{name}").strip()
-    subprocess.run(["nsenter", "-t", pid, *namespaces.split(), *command], check=check, timeout=20)
+    done = subprocess.run(
+        ["nsenter", "-t", _pid(name), *namespaces.split(), *command],
+        capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)} in {name}: {done.stderr.strip()}")
+
+
+def _pid(name: str) -> str:
+    return docker("inspect", "--format", "{{.State.Pid}}", f"dfrlab-{name}").strip()
 
 
 # --- machines and processes ---------------------------------------------------------------------------------
@@ -69,17 +75,104 @@ def go_on(name: str) -> None:
 
 
 def crowd(name: str) -> None:
-    """Somebody takes every connection that the server has to give."""
-    query = "select pg_sleep(3600)"
+    """Somebody takes every connection that the server has to give, the superuser's too."""
     on(
         name,
-        f"for i in $(seq 199); do (su postgres -c 'psql -XAtq -c \"{query}\" postgres' >/dev/null 2>&1 &) ; done;"
-        " sleep 5",
+        """
+        echo 'select pg_sleep(3600)' > /tmp/sleep.sql; chmod 644 /tmp/sleep.sql
+        free=$(su postgres -c "psql -XAtq postgres" <<SQL
+        select current_setting('max_connections')::int - count(*) + 1 from pg_stat_activity
+        where backend_type = 'client backend'
+SQL
+        )
+        setsid su postgres -c "/usr/lib/postgresql/*/bin/pgbench -n -c $free -T 3600 -f /tmp/sleep.sql postgres" \
+          >/dev/null 2>&1 </dev/null &
+        for i in $(seq 100); do
+          su postgres -c "psql -XAtqc 'select 1' postgres" 2>&1 | grep -q 'too many clients' && exit 0; sleep 0.1
+        done
+        echo 'there are still connections to be had' >&2; exit 1""",
     )
 
 
 def disperse(name: str) -> None:
-    on(name, "pkill -u postgres psql", check=False)
+    # A server that sleeps for a client doesn't notice that the client is gone.
+    on(name, "pkill -u postgres pgbench; pkill -f 'postgres: postgres postgres .local.'", check=False)
+
+
+_CLOCK = "/etc/python3*/sitecustomize.py"
+_SHIFT = """
+import datetime, time
+_time, _time_ns = time.time, time.time_ns
+time.time = lambda: _time() + {0}
+time.time_ns = lambda: _time_ns() + {0} * 10**9
+class _Shifted(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds={0})
+    @classmethod
+    def utcnow(cls):
+        return super().utcnow() + datetime.timedelta(seconds={0})
+datetime.datetime = _Shifted
+"""
+
+
+def shift_clock(name: str, seconds: str) -> None:
+    """Containers share their machine's clock: it is off for each Python program there, so for all that we run."""
+    shift = f"cat >> $f <<'PY'\n{_SHIFT.format(int(seconds))}\nPY\n"
+    on(
+        name,
+        f"for f in {_CLOCK}; do cp -a $f /root/sitecustomize.kept; {shift}done\n"
+        f"test $(($(python3 -c 'import time; print(int(time.time()))') - $(date +%s) - ({seconds}))) -le 1",
+    )
+
+
+def set_clock_right(name: str, _seconds: str) -> None:
+    on(name, f"for f in {_CLOCK}; do cp -a /root/sitecustomize.kept $f; done")
+
+
+def rival() -> None:
+    """Another operator starts the same night, is told who is at work since when, and changes nothing."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("CHAOS_", "ANSIBLE_CALL"))
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "golive.yml"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    said = " ".join(done.stdout.split())
+    if done.returncode == 0 or not all(words in said for words in BUSY):
+        raise RuntimeError(f"The second operator ended with {done.returncode}: {said[-400:]}")
+
+
+BUSY = ("is being worked on by", "since", "last sign of life")
+
+
+def lapse() -> None:
+    """The run stalls for longer than the lease is good for; the timers on the sources' hosts lift the fences."""
+    lease = "kind like 'lease.%'"
+    psql = "su postgres -c 'psql -XAtq -v ON_ERROR_STOP=1 postgres'"
+    on(
+        "staging-db",
+        f"{psql} <<'SQL'\nupdate dfr_golive.kept set state = state || '{{\"until\": 1}}' where {lease}\nSQL",
+    )
+    on(
+        "legacy",
+        f"mariadb -e \"update dfr_golive.kept set state = json_set(state, '$.until', 1) where {lease}\"",
+    )
+    _until_lapsed(
+        "staging-db", f"{psql} <<'SQL'\nselect state->>'state' from dfr_golive.kept where {lease}\nSQL"
+    )
+    _until_lapsed(
+        "legacy", f"mariadb -Ne \"select json_value(state, '$.state') from dfr_golive.kept where {lease}\""
+    )
+
+
+def _until_lapsed(name: str, question: str, limit: float = 130) -> None:
+    end = time.monotonic() + limit
+    while (state := on(name, question).split()) != ["lapsed"]:
+        if time.monotonic() > end:
+            raise RuntimeError(f"The fence of {name} wasn't lifted: its lease is {state}")
+        time.sleep(1)
 
 
 # --- networks -----------------------------------------------------------------------------------------------
@@ -87,20 +180,22 @@ def disperse(name: str) -> None:
 
 def cut(name: str, towards: str) -> None:
     """Neither hears the other: packets are dropped, nothing is refused."""
-    for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
-        inside(name, "-n", "iptables", "-I", chain, side, _address(towards), "-j", "DROP")
+    for address in _addresses(towards):
+        for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
+            inside(name, "-n", "iptables", "-I", chain, side, address, "-j", "DROP")
 
 
 def join(name: str, towards: str) -> None:
-    for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
-        inside(name, "-n", "iptables", "-D", chain, side, _address(towards), "-j", "DROP", check=False)
+    for address in _addresses(towards):
+        for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
+            inside(name, "-n", "iptables", "-D", chain, side, address, "-j", "DROP", check=False)
 
 
-def _address(name: str) -> str:
-    if name in ADDRESS:
-        return ADDRESS[name]
+def _addresses(name: str) -> list[str]:
+    if name == "controller":
+        return [CONTROLLER]
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
-    return docker("inspect", "--format", form, f"dfrlab-{name}").split()[-1]
+    return docker("inspect", "--format", form, f"dfrlab-{name}").split()
 
 
 # --- disks --------------------------------------------------------------------------------------------------
@@ -120,6 +215,81 @@ def empty(name: str, folder: str) -> None:
     on(name, f"cp -a /tmp/kept/. {folder}/")
 
 
+def fill_database(name: str) -> None:
+    """The server comes back on a disk that is all but full: it starts, takes logins, and soon can't write any more."""
+    volume = _volume(name)
+    docker("stop", "--time", "30", f"dfrlab-{name}")
+    kept = volume.with_name("kept")
+    _engine("mkdir", str(kept))
+    _engine("cp", "-a", f"{volume}/.", str(kept))
+    size = int(_engine("du", "-sm", str(kept)).split()[0]) + 48
+    _engine("mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(volume))
+    _engine("cp", "-a", f"{kept}/.", str(volume))
+    docker("start", f"dfrlab-{name}")
+    _until_ready(name)
+    filler = "/var/lib/postgresql/data/filler"
+    on(name, f"cat /dev/zero > {filler} || truncate -s -2M {filler}")
+
+
+def empty_database(name: str) -> None:
+    """What was written meanwhile stays."""
+    volume = _volume(name)
+    on(name, "rm -f /var/lib/postgresql/data/filler", check=False)
+    docker("stop", "--time", "30", f"dfrlab-{name}")
+    kept = volume.with_name("kept")
+    _engine("rsync", "-a", "--delete", f"{volume}/", f"{kept}/")
+    _engine("umount", str(volume))
+    _engine("rsync", "-a", "--delete", f"{kept}/", f"{volume}/")
+    _engine("rm", "-rf", str(kept))
+    docker("start", f"dfrlab-{name}")
+    _until_ready(name)
+
+
+def _until_ready(name: str) -> None:
+    on(name, "for i in $(seq 200); do pg_isready -q && exit 0; sleep 0.2; done; exit 1")
+
+
+def _volume(name: str) -> Path:
+    return Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"dfrlab-{name}").strip())
+
+
+def _engine(*command: str) -> str:
+    """As root on the engine's machine."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def slow_disk(name: str, per_second: str = "100") -> None:
+    """The container's disk takes so many writes in a second, and no more."""
+    _limit_writes(name, per_second)
+
+
+def fast_disk(name: str, _per_second: str = "100") -> None:
+    _limit_writes(name, "")
+
+
+def _limit_writes(name: str, per_second: str) -> None:
+    """By the control group of its processes, in the first or the second version of these."""
+    device = Path(docker("info", "--format", "{{.DockerRootDir}}").strip()).stat().st_dev
+    disk = f"{os.major(device)}:{os.minor(device)}"
+    if Path(f"/sys/dev/block/{disk}/partition").exists():
+        disk = Path(f"/sys/dev/block/{disk}/../dev").read_text(encoding="ascii").strip()
+    groups = Path("/sys/fs/cgroup")
+    for line in Path(f"/proc/{_pid(name)}/cgroup").read_text(encoding="ascii").splitlines():
+        _number, controllers, group = line.split(":", 2)
+        if "blkio" in controllers.split(","):
+            file = groups / "blkio" / group.lstrip("/") / "blkio.throttle.write_iops_device"
+            file.write_text(f"{disk} {per_second or 0}", encoding="ascii")
+            return
+        if not controllers and (groups / group.lstrip("/") / "io.max").exists():
+            file = groups / group.lstrip("/") / "io.max"
+            file.write_text(f"{disk} wiops={per_second or 'max'}", encoding="ascii")
+            return
+    raise RuntimeError(f"No control group of {name} can slow its disk down.")
+
+
 # --- names, certificates, mail ------------------------------------------------------------------------------
 
 
@@ -127,7 +297,7 @@ def refuse_updates() -> None:
     """The primary answers, and refuses every change."""
     on(
         "ns1",
-        "sed -i 's/grant/deny/' /etc/bind/named.conf; kill -HUP 1 2>/dev/null; pkill -HUP named; sleep 0.5",
+        "sed -i 's/grant/deny/' /etc/bind/named.conf; pkill -HUP named; sleep 0.5",
     )
 
 
@@ -170,10 +340,7 @@ def renew_certificate() -> None:
     on("production-proxy", _SWAP_CERTIFICATE.format("/dfrlab/host/cert.pem"))
 
 
-_SWAP_CERTIFICATE = (
-    'cert=$(nginx -T 2>/dev/null | awk \'$1 == "ssl_certificate" {{gsub(";", "", $2); print $2; exit}}\');'
-    ' cat {} > "$cert"; nginx -s reload; sleep 0.5'
-)
+_SWAP_CERTIFICATE = "cat {} > /srv/dfr/proxy/tls/cert.pem; pkill -HUP -o nginx; sleep 0.5"
 
 
 # --- what is kept -------------------------------------------------------------------------------------------
@@ -200,8 +367,22 @@ def reorder_journal() -> None:
        f" sed -n 3p /root/journal.kept; tail -n +5 /root/journal.kept) > {JOURNAL}")  # fmt: skip
 
 
+_RESEAL = f"""
+import hashlib, json
+previous = "0" * 64
+with open("{JOURNAL}", "w") as there:
+    for line in open("/root/journal.kept"):
+        record = {{**json.loads(line), "country": "tonga", "prev": previous}}
+        del record["hash"]
+        body = json.dumps(record, sort_keys=True, separators=(",", ":"))
+        previous = hashlib.sha256(body.encode()).hexdigest()
+        print(f'{{body[:-1]}},"hash":"{{previous}}"}}', file=there)
+"""
+
+
 def foreign_journal() -> None:
-    on("ops", f'{_AWAY}; sed \'s/"country":"demo"/"country":"tonga"/\' /root/journal.kept > {JOURNAL}')
+    """Another country's journal lies there: whole, and its chain is good."""
+    on("ops", f"{_AWAY}; python3 - <<'PY'{_RESEAL}PY")
 
 
 def mend_journal() -> None:
@@ -223,6 +404,20 @@ def mend_backup() -> None:
     on("production", 'cp -a /root/corrupt.kept "$(cat /root/corrupt.name)"')
 
 
+def swap_backup() -> None:
+    """Beside the newest set lies a newer one of the same name, taken from another database."""
+    on(
+        "production",
+        f"""
+        old=$(ls -d {BACKUPS}/*/ | tail -1); new="${{old%/}}9"; cp -a "$old" "$new"; echo "$new" > /root/swap.name
+        sed -i 's/"database": "[^"]*"/"database": "dfr_staging"/' "$new/manifest.json\"""",
+    )
+
+
+def remove_swapped() -> None:
+    on("production", 'rm -r "$(cat /root/swap.name)"')
+
+
 Fault = tuple[Callable[..., None], Callable[..., None]]
 
 
@@ -235,8 +430,14 @@ FAULTS: dict[str, Fault] = {
     "down": (down, up),
     "hang": (hang, go_on),
     "crowd": (crowd, disperse),
+    "clock": (shift_clock, set_clock_right),
+    "rival": (rival, nothing),
+    "two_at_once": (nothing, nothing),
+    "lapse": (lapse, nothing),
     "cut": (cut, join),
     "fill": (fill, empty),
+    "fill_database": (fill_database, empty_database),
+    "slow_disk": (slow_disk, fast_disk),
     "dns_refuses": (refuse_updates, accept_updates),
     "dns_stale_secondary": (stale_secondary, fresh_secondary),
     "dns_warm_cache": (warm_cache, nothing),
@@ -247,6 +448,7 @@ FAULTS: dict[str, Fault] = {
     "journal_reordered": (reorder_journal, mend_journal),
     "journal_of_another": (foreign_journal, mend_journal),
     "backup_corrupted": (corrupt_backup, mend_backup),
+    "backup_of_another": (swap_backup, remove_swapped),
 }
 
 

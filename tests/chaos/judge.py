@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -28,6 +29,9 @@ class Ledger:
     duplicated: int
 
 
+NOTHING = Ledger(0, 0, 0)
+
+
 def verdict(end: str) -> str:
     """Empty when the judge agrees that the country ended so; otherwise what it saw."""
     done = subprocess.run(
@@ -43,22 +47,37 @@ def verdict(end: str) -> str:
 def ledger(end: str) -> Ledger:
     """Every acknowledged record in production (live) or in its source (rolled back), exactly once.
 
-    Legacy's records stay in legacy either way: it is fenced for writing, and people look things up in it. A writer
-    that is started anew may register the same number again, so what counts as twice is what there is more of than in
-    the source.
+    Each attempt of a writer has a number of its own, so what is there twice by its number is one record twice; and
+    production has nothing more often than staging.
     """
     # The logs first: after a rollback the writers are at work, and a row is there before its line.
     written = {host: set(outside.acknowledged(host)) for host in ("staging", "legacy")}
-    source = outside.psql("staging", "dfr_staging", _FARMERS)
-    there = outside.psql("production", "dfr_production", _FARMERS) if end == "live" else source
-    legacy = {int(row) for row in outside.mariadb("select reg_no from old_registry.farmers")}
-    people = [Counter(row.split("|", 1)[1] for row in rows) for rows in (there, source)]
-    lost = written["staging"] - {int(row.split("|")[0]) for row in there}
+    source = _rows(outside.psql("staging", "dfr_staging", _FARMERS))
+    there = _rows(outside.psql("production", "dfr_production", _FARMERS)) if end == "live" else source
+    legacy = _rows(
+        outside.mariadb("select concat(reg_no, '|', coalesce(natid, ''), '|') from old_registry.farmers")
+    )
+    arrived = {int(code[1:]) for _id, _number, code in there if _LOADED.match(code)}
+    missing = {
+        "staging": written["staging"] - {int(number) for number, *_ in there},
+        "legacy": written["legacy"] - (arrived if end == "live" else {int(number) for number, *_ in legacy}),
+    }
+    people = [Counter(number for _id, number, _code in rows) for rows in (there, source, legacy)]
+    numbers = [item for rows in (people[0], people[2]) for item in rows.items() if _WRITER.match(item[0])]
+    twice = sum(count - 1 for _number, count in numbers)
     return Ledger(
         acknowledged=sum(map(len, written.values())),
-        lost=len(lost) + len(written["legacy"] - legacy),
-        duplicated=(people[0] - people[1]).total(),
+        lost=sum(map(len, missing.values())),
+        duplicated=max(twice, (people[0] - people[1]).total()),
     )
 
 
-_FARMERS = "select id, coalesce(national_id, '') from dfr_farmer"
+def _rows(lines: list[str]) -> list[tuple[str, str, str]]:
+    """Id, the number that a person is known by, and the code that the old registry's people have."""
+    found = [line.split("|") for line in lines]
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+_FARMERS = "select id, coalesce(national_id, ''), coalesce(code, '') from dfr_farmer"
+_WRITER = re.compile(r"[LW]\d{9,}\Z")
+_LOADED = re.compile(r"L\d+\Z")

@@ -28,7 +28,7 @@ done
 """
 
 
-def docker(*arguments: str, stdin: str | None = None, limit: float = 120, check: bool = True) -> str:
+def docker(*arguments: str, stdin: str | None = None, limit: float = 600, check: bool = True) -> str:
     done = subprocess.run(
         ["docker", *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=limit
     )
@@ -119,5 +119,5 @@ class Lab:
 
     def _start(self) -> None:
         jobs = [subprocess.Popen(["docker", "start", name], stdout=subprocess.DEVNULL) for name in self.names]
-        if any(job.wait(timeout=60) for job in jobs):
+        if any(job.wait(timeout=180) for job in jobs):
             raise RuntimeError("Not all containers of the lab started.")

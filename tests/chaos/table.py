@@ -47,13 +47,16 @@ class Case:
         name: unique; what CASES chooses by.
         playbook: golive or rollback: the run in which it happens.
         fault, arguments: see `faults`; kill is the controller's own death.
-        at: where it happens, as the callback understands it; empty for a fault planted while nobody is at work.
+        at: where it happens, as the callback understands it; empty for a fault planted while nobody is at work, and for
+            one that is there from the start.
         after: the phase after which the run was told to stop, then.
         point: where, for people.
         delay: seconds after the boundary.
         then: resume, rollback or nothing.
         end: live or rolled_back.
+        says: words with which the run in which it happens must stop; empty when it may also get through.
         refused: words with which the next command must refuse before the fault is mended.
+        tried: which command that is, golive or rollback; what the operator does then, unless said otherwise.
     """
 
     name: str
@@ -66,7 +69,9 @@ class Case:
     delay: float
     then: str
     end: str
-    refused: str
+    says: str = ""
+    refused: str = ""
+    tried: str = ""
 
 
 Recorded = dict[str, list[Boundary]]
@@ -75,7 +80,7 @@ Recorded = dict[str, list[Boundary]]
 def _boundary_cases(row: dict[str, Any], recorded: Recorded) -> Iterable[Case]:
     until = PHASES.index(row["before"]) if "before" in row else len(PHASES)
     every = int(row.get("every", 1))
-    for boundary in recorded[row["playbook"]][every - 1 :: every]:
+    for boundary in recorded.get(row["playbook"], [])[every - 1 :: every]:
         if boundary.phase and PHASES.index(boundary.phase) >= until:
             return
         middle = ".middle" if row.get("delay") else ""
@@ -90,7 +95,6 @@ def _boundary_cases(row: dict[str, Any], recorded: Recorded) -> Iterable[Case]:
             delay=float(row.get("delay", 0)),
             then=row["then"],
             end=row["end"],
-            refused="",
         )
 
 
@@ -98,23 +102,26 @@ def _planted(row: dict[str, Any]) -> Case:
     fault, *arguments = str(row["fault"]).split()
     point = str(row["point"])
     after = point.removeprefix("after ") if point.startswith("after ") else ""
+    beside = bool(after) or point == "from the start"
     return Case(
         name=row["case"],
         playbook="rollback" if point.startswith("undo.") else "golive",
         fault=fault,
         arguments=tuple(arguments),
-        at="" if after else point,
+        at="" if beside else point,
         after=after,
         point=point,
         delay=float(row.get("delay", 0)),
         then=row["then"],
         end=row["end"],
+        says=str(row.get("says", "")),
         refused=str(row.get("refused", "")),
+        tried=str(row.get("tried", "rollback" if row["then"] == "rollback" else "golive")),
     )
 
 
 def cases(recorded: Recorded, *, fast: bool = False, path: Path = TABLE) -> list[Case]:
-    """All cases, in the table's order; or the few that `make test` plays."""
+    """All cases in the table's order, the kills at recorded boundaries first; or a few telling ones."""
     table = yaml.safe_load(path.read_text(encoding="utf-8"))
     if fast:
         return [_planted(row) for row in table["fast"]]

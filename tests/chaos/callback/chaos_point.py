@@ -24,9 +24,9 @@ name: chaos_point
 type: aggregate
 short_description: Count task boundaries and plant a fault at one of them
 description:
-  - E(CHAOS_LOG) names the file that gets one line per boundary. E(CHAOS_AT) says where something happens, by number or
-    as cases.yml names points; E(CHAOS_DO) is C(kill) or a command as a JSON list; E(CHAOS_DELAY) is how many seconds
-    into the task.
+  - E(CHAOS_LOG) names the file that gets one line per boundary, and one that says what became of the fault.
+  - E(CHAOS_AT) says where something happens, by number or as cases.yml names points;
+    E(CHAOS_DO) is C(kill) or a command as a JSON list; E(CHAOS_DELAY) is how many seconds into the task.
 """
 
 
@@ -58,9 +58,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _boundary(self, task: str) -> None:
         self.count += 1
-        with self.log.open("a", encoding="utf-8") as log:
-            line = {"number": self.count, "time": round(time.time(), 2), "play": self.play, "task": task}
-            log.write(json.dumps(line) + "\n")
+        self._write(number=self.count, time=round(time.time(), 2), play=self.play, task=task)
         if self.at not in (str(self.count), *self._names(task)):
             return
         self.at = ""
@@ -68,6 +66,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             threading.Timer(self.delay, self._happen).start()
         else:
             self._happen()
+
+    def _write(self, **line: Any) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
 
     def _names(self, task: str) -> list[str]:
         """What cases.yml may call this boundary: the phase's gate, or how many it is after the journalled begin."""
@@ -89,6 +91,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _happen(self) -> None:
         if self.do == "kill":
+            self._write(fault="")
             # The whole group, as when a controller's container ends: workers and their ssh go too.
             os.killpg(os.getpgid(0), signal.SIGKILL)
-        subprocess.run(json.loads(self.do), check=True, timeout=120, stdout=subprocess.DEVNULL)
+        # What a callback raises is a mere warning to Ansible: the campaign reads it here instead.
+        try:
+            done = subprocess.run(
+                json.loads(self.do), capture_output=True, text=True, timeout=300, check=False
+            )
+        except subprocess.TimeoutExpired as exc:
+            self._write(fault=str(exc))
+        else:
+            self._write(fault=done.stderr[-500:] if done.returncode else "")
