@@ -66,6 +66,7 @@ MANIFEST = "manifest.json"
 DATABASE = "database"
 FILES = "filestore.tar"
 PARTIAL = ".partial"
+DEPTHS = ("sizes", "contents", "restored")
 # The set itself, and the scratch database that it is restored into.
 SPACE_FACTOR = 2.5
 
@@ -461,13 +462,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def verify(plan: BackupPlan, *, path: str = "", recheck: bool) -> dict[str, Any]:
+def verify(plan: BackupPlan, *, path: str = "", depth: str = "restored") -> dict[str, Any]:
     """Prove a set: checksums, a restore into a scratch database compared table by table, every file in the archive.
 
     Args:
         plan: which database's.
         path: which set; this run's newest when empty.
-        recheck: only that everything is still there at its size.
+        depth: one of `DEPTHS`.
 
     Returns:
         The evidence.
@@ -483,7 +484,7 @@ def verify(plan: BackupPlan, *, path: str = "", recheck: bool) -> dict[str, Any]
             f" ({plan.side.uuid}).",
             remedy="Somebody else's backup lies here; take production's again.",
         )
-    check_parts(folder, manifest["parts"], contents=not recheck)
+    check_parts(folder, manifest["parts"], contents=depth != "sizes")
     evidence: dict[str, Any] = {
         "path": str(folder),
         "uuid": manifest["uuid"],
@@ -491,7 +492,7 @@ def verify(plan: BackupPlan, *, path: str = "", recheck: bool) -> dict[str, Any]
         "bytes": sum(part["bytes"] for part in manifest["parts"].values()),
         "manifest_sha256": sha256(folder / MANIFEST),
     }
-    if recheck:
+    if depth != "restored":
         return evidence
     watch = Watch()
     crew = Crew(plan.limit_seconds)

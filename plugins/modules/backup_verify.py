@@ -33,10 +33,13 @@ options:
     description: Which set; the newest of O(run_id) when empty.
     type: path
     default: ''
-  recheck:
-    description: Check only that every part is there at its size.
-    type: bool
-    default: false
+  depth:
+    description:
+      - How far to look. V(sizes), that every part is there at its size; V(contents), that it has its checksum
+        too; V(restored), all of it, with the restore.
+    type: str
+    choices: [sizes, contents, restored]
+    default: restored
 """
 
 EXAMPLES = r"""
@@ -58,13 +61,18 @@ evidence:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils._backup import BACKUP_OPTIONS, BackupPlan, verify
+from ansible_collections.dfr.golive.plugins.module_utils._backup import (
+    BACKUP_OPTIONS,
+    DEPTHS,
+    BackupPlan,
+    verify,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     plan = BackupPlan.from_params(module.params)
-    evidence = verify(plan, path=module.params["path"], recheck=module.params["recheck"])
+    evidence = verify(plan, path=module.params["path"], depth=module.params["depth"])
     return {"changed": False, "evidence": evidence}
 
 
@@ -73,7 +81,7 @@ def main() -> None:
         argument_spec={
             **BACKUP_OPTIONS,
             "path": {"type": "path", "default": ""},
-            "recheck": {"type": "bool", "default": False},
+            "depth": {"type": "str", "choices": list(DEPTHS), "default": DEPTHS[-1]},
         },
         supports_check_mode=True,
     )

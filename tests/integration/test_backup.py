@@ -77,7 +77,7 @@ def test_taken_and_proven(pair: Pair, taken: str) -> None:
     ]
     # later, after users have written, it is still there
     pair.sql("production", "insert into no_key values (77, 'after')")
-    assert module("backup_verify", args(pair, recheck=True))["evidence"]["path"] == taken
+    assert module("backup_verify", args(pair, depth="contents"))["evidence"]["path"] == taken
     pair.sql("production", "delete from no_key where a = 77")
 
 

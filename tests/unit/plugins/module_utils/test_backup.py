@@ -80,15 +80,15 @@ def test_a_changed_or_cut_archive_is_caught(tmp_path: Path) -> None:
         _backup.unpack_check(archive)
 
 
-def test_recheck_reads_sizes_only(plan: BackupPlan, backup: Path) -> None:
-    evidence = _backup.verify(plan, recheck=True)
+def test_sizes_are_quick_to_look_at(plan: BackupPlan, backup: Path) -> None:
+    evidence = _backup.verify(plan, depth="sizes")
     assert evidence["path"] == str(backup)
     assert evidence["bytes"] > 0
     (backup / "database/toc.dat").write_bytes(b"tok")  # same size
-    _backup.verify(plan, recheck=True)
+    _backup.verify(plan, depth="sizes")
     (backup / "database/toc.dat").write_bytes(b"toctoc")
     with pytest.raises(DriftError, match="6 bytes instead of 3"):
-        _backup.verify(plan, recheck=True)
+        _backup.verify(plan, depth="sizes")
 
 
 def plant_changed(folder: Path) -> None:
@@ -114,14 +114,14 @@ def plant_stranger(folder: Path) -> None:
 def test_a_set_that_changed_is_caught(plan: BackupPlan, backup: Path, plant: Any, sentence: str) -> None:
     plant(backup)
     with pytest.raises(DriftError, match=sentence):
-        _backup.verify(plan, recheck=False)
+        _backup.verify(plan, depth="contents")
 
 
 def test_another_database_s_set_is_caught(plan: BackupPlan, backup: Path) -> None:
     manifest = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**manifest, "uuid": "another"}))
     with pytest.raises(GoliveError, match="another"):
-        _backup.verify(plan, recheck=True)
+        _backup.verify(plan, depth="sizes")
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_another_database_s_set_is_caught(plan: BackupPlan, backup: Path) -> Non
 def test_an_unreadable_manifest_is_caught(plan: BackupPlan, backup: Path, content: str) -> None:
     (backup / "manifest.json").write_text(content)
     with pytest.raises(DriftError, match="manifest"):
-        _backup.verify(plan, recheck=True)
+        _backup.verify(plan, depth="sizes")
 
 
 def test_no_set_is_drift(plan: BackupPlan) -> None:
     with pytest.raises(DriftError, match="There is no backup of run run-1"):
-        _backup.verify(plan, recheck=True)
+        _backup.verify(plan, depth="sizes")
 
 
 def test_halves_are_not_sets(plan: BackupPlan) -> None:
