@@ -10,7 +10,7 @@ from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import APPLIC
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   run_id:
     description: The run on whose behalf this is done; part of the backup's name.

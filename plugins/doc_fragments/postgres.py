@@ -84,14 +84,17 @@ requirements:
 
 
 def suboptions(options: str, depth: int = 3) -> str:
-    """The key ``suboptions`` of an option, at so many levels of two blanks."""
+    """The key ``suboptions`` of an option, at so many levels of two blanks.
+
+    A fragment that is put together is annotated as ``str``: ansible-test takes plain assignments for literals.
+    """
     return indent(f"suboptions:{indent(options, '  ')}", "  " * depth).strip()
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"options:{indent(CONNECTION, '  ')}{REQUIREMENTS}"
+    DOCUMENTATION: str = f"options:{indent(CONNECTION, '  ')}{REQUIREMENTS}"
 
-    SOURCE_AND_TARGET = f"""
+    SOURCE_AND_TARGET: str = f"""
 options:
   source:
     description: The database the data comes from. The operator's role has to be allowed to read all tables.

@@ -10,7 +10,7 @@ from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import CONNEC
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   name:
     description: What the copy is for; stays the same when databases are renamed.

@@ -10,7 +10,7 @@ from ansible_collections.dfr.golive.plugins.doc_fragments.postgres import APPLIC
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   reverse:
     description: The way back once users are in; see M(dfr.golive.reverse_path).

@@ -203,7 +203,7 @@ class Reading:
         for heading, rows in groupby(self.rows(), self.day):
             yield heading, list(rows)
 
-    def bar(self, row: Row) -> tuple[float, float] | None:
+    def course(self, row: Row) -> tuple[float, float] | None:
         """Left and width of a night's row, in percent of the course to the last of them; None where nobody knows."""
         ends = [one.worst_ends for one in self.plan.timeline.rows if not one.step.anchor]
         known = [end for end in ends if end is not None]

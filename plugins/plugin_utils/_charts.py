@@ -111,14 +111,14 @@ def gantt(chart: Chart, rows: Sequence[Row], length: float, shade: tuple[float, 
             body.append(
                 f'<text class="note" x="100%" text-anchor="end" y="{top + 12}">{escape(row.note)}</text>'
             )
-        body += [_bar(bar, length, top + LABEL, 14) for bar in row.bars]
+        body += [_bar(each, length, top + LABEL, 14) for each in row.bars]
         body += _ticks(row.ticks, length, top + LABEL + 16)
     return chart.svg(bottom + AXIS, body)
 
 
-def _bar(bar: Bar, length: float, top: float, height: float) -> str:
-    title = f"<title>{escape(bar.title)}</title>" if bar.title else ""
-    return _rect(bar.begin, bar.end, length, top, height, bar.kind, title)
+def _bar(part: Bar, length: float, top: float, height: float) -> str:
+    title = f"<title>{escape(part.title)}</title>" if part.title else ""
+    return _rect(part.begin, part.end, length, top, height, part.kind, title)
 
 
 def _ticks(ticks: Sequence[Bar], length: float, top: float) -> list[str]:
@@ -212,7 +212,7 @@ def trace(chart: Chart, told: Trace, limit: float | None = None, columns: int = 
     groups: dict[int, list[float]] = {}
     for moment, value in zip(told.at, told.values, strict=True):
         groups.setdefault(min(columns - 1, int((moment - begin) / (end - begin) * columns)), []).append(value)
-    top = max(max(told.values), limit or 0.0) * 1.06 or 1.0
+    top = max(*told.values, limit or 0.0) * 1.06 or 1.0
     upper, lower, middle = [], [], []
     for column, found in sorted(groups.items()):
         ranked = sorted(found)

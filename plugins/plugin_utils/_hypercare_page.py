@@ -69,11 +69,11 @@ class Telling(_pages.Reading):
 
     @property
     def sentence(self) -> str:
-        _word, sentence = OUTCOMES[str(self.status["outcome"])]
+        sentence = OUTCOMES[str(self.status["outcome"])][1]
         return self.say(sentence)
 
     def check(self, name: str) -> str:
-        kind, _, path = name.partition(".")
+        kind, path = name.partition(".")[::2]
         return self.say("Page {path}", path=path) if kind == "page" else self.say(CHECKS.get(name, name))
 
     def days(self) -> list[Mapping[str, Any]]:

@@ -259,7 +259,7 @@ class Telling(_pages.Reading):
         waits = [self._bar(span) for span in spans if span["kind"] in ("idle", "human")]
         if waits:
             rows.append(
-                Row(self.say("Waiting for people"), "", [bar for bar in waits if bar.end > bar.begin])
+                Row(self.say("Waiting for people"), "", [wait for wait in waits if wait.end > wait.begin])
             )
         done = [phase for phase in self.phases if phase["seconds"] is not None]
         told = "; ".join(f"{self.phase(p['name'])}: {self.duration(self.took(p))}" for p in done)
