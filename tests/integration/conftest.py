@@ -57,7 +57,7 @@ class Server:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, f"{self.container}: {done.stderr}\n{statements}"
         return done.stdout

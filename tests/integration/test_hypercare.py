@@ -178,9 +178,10 @@ s['started'] -= 14 * 86400; s['until'] -= 14 * 86400; json.dump(s, open(p, 'w'))
 
 def test_cron_starts_it_by_itself(conductor: Conductor) -> None:
     assert conductor.run("start_hypercare", "watch", start_hypercare_interval_minutes=1).code == 0
+    # Cron wakes once a minute, then the watch takes its look.
     on(
         "ops",
-        f"timeout 90 sh -c 'until [ -s {conductor.state_dir}/itedge/watch/samples.jsonl ]; do sleep 1; done'",
+        f"timeout 150 sh -c 'until [ -s {conductor.state_dir}/itedge/watch/samples.jsonl ]; do sleep 1; done'",
     )
     assert len(samples(conductor)) == 1
     assert on("ops", f"cat {conductor.state_dir}/itedge/watch/watch.log") == ""

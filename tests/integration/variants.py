@@ -145,7 +145,7 @@ def in_container(name: str, script: str, *, check: bool = True) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert not check or result.returncode == 0, result.stderr
     return result.stdout
