@@ -215,11 +215,19 @@ def modules(collected: Collected) -> Gate:
 
 
 def clock(collected: Collected, host: str, conductor: str, most: float) -> Gate:
-    """The difference of two clocks, each read against the controller's; good to about a task's time."""
-    mine, theirs = (collected.fact("host", name)["clock_offset"] for name in (host, conductor))
-    offset = mine - theirs
+    """The difference of two clocks, each read against the controller's. Too slow an answer tells nothing of a clock."""
+    mine, theirs = (collected.fact("host", name) for name in (host, conductor))
+    offset = mine["clock_offset"] - theirs["clock_offset"]
+    error = mine["clock_error"] + theirs["clock_error"]
+    if abs(offset) - error <= most < error:
+        return unknown(
+            f"clock.{host}",
+            f"The answers of {host} and {conductor} took so long that their clocks could only be compared to"
+            f" {error:.1f} s, {most:g} s are allowed.",
+            "Ask again when machines and network are less busy, or raise preflight_max_skew_seconds.",
+        )
     if abs(offset) <= most:
-        return passed(f"clock.{host}", f"{offset:+.1f} s against {conductor}.")
+        return passed(f"clock.{host}", f"{offset:+.1f} s against {conductor}, known to {error:.1f} s.")
     return failed(
         f"clock.{host}",
         f"The clock of {host} is {offset:+.1f} s off that of {conductor}, {most:g} s are allowed.",

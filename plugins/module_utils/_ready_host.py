@@ -127,8 +127,24 @@ def probe_host(params: Mapping[str, Any], *, clock: Callable[[], float] = time.t
         libraries(name, needed, importlib.util.find_spec),
         programs(name, tools, shutil.which),
     ]
-    facts: dict[str, Any] = {"name": name, "clock_offset": arrived - params["sent"]}
+    facts: dict[str, Any] = {"name": name, "arrived": arrived, "left": clock()}
     return {"gates": [gate.as_dict() for gate in gates], "facts": facts}
+
+
+def clock_against(sent: float, arrived: float, left: float, received: float) -> dict[str, float]:
+    """How far a host's clock is from the controller's: ``clock_offset`` seconds, give or take ``clock_error`` seconds.
+
+    The way there and back may take unequally long, so the offset is only known to half of the time spent on the way
+    (RFC 5905, section 8).
+
+    Args:
+        sent, received: the controller's clock before the question and after the answer, seconds since the epoch.
+        arrived, left: the host's clock, likewise.
+    """
+    return {
+        "clock_offset": ((arrived - sent) + (left - received)) / 2,
+        "clock_error": ((received - sent) - (left - arrived)) / 2,
+    }
 
 
 def probe_storage(params: Mapping[str, Any]) -> dict[str, Any]:

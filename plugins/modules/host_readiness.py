@@ -21,6 +21,9 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
+  action:
+    description: Runs partly on the controller, which reads its own clock before and after.
+    support: full
 options:
   name:
     description: The host's name in the inventory.
@@ -47,10 +50,6 @@ options:
     description: Oldest supported version of Python.
     type: str
     default: "3.11"
-  sent:
-    description: The controller's clock when the task was sent, in seconds since the epoch.
-    type: float
-    required: true
 """
 
 EXAMPLES = r"""
@@ -61,7 +60,6 @@ EXAMPLES = r"""
     libraries: {dfr_production: [psycopg]}
     programs: {dfr_production: [pg_dump, rsync]}
     systems: {debian: '12'}
-    sent: "{{ now().timestamp() }}"
   register: host
 """
 
@@ -77,7 +75,10 @@ gates:
       detail: "psycopg needed, none missing."
       remedy: ''
 facts:
-  description: What only makes sense beside another answer; M(dfr.golive.readiness) compares it.
+  description:
+    - What only makes sense beside another answer; M(dfr.golive.readiness) compares it.
+    - C(clock_offset) says how far the host's clock is from the controller's, C(clock_error) how far that may be
+      off, in seconds.
   returned: success
   type: dict
 """
@@ -95,7 +96,6 @@ OPTIONS: dict[str, Any] = {
     "programs": {"type": "dict", "default": {}},
     "systems": {"type": "dict", "required": True},
     "python": {"type": "str", "default": "3.11"},
-    "sent": {"type": "float", "required": True},
 }
 
 

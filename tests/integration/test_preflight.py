@@ -137,7 +137,6 @@ def machine(home: Path, **other: Any) -> dict[str, str]:
         "libraries": {"dfr_production": ["psycopg"]},
         "programs": {"dfr_production": ["pg_dump"]},
         "systems": {"debian": "12"},
-        "sent": time.time(),
     }
     return verdicts(ask("production", "host_readiness", {**arguments, **other}, home))
 
@@ -159,7 +158,7 @@ def test_machine(home: Path, other: dict[str, Any], shut: set[str]) -> None:
 
 
 def test_a_task_without_root_is_told(home: Path) -> None:
-    arguments = {"name": "ops", "groups": [], "systems": {"debian": "12"}, "sent": time.time()}
+    arguments = {"name": "ops", "groups": [], "systems": {"debian": "12"}}
     answer = ask("ops", "host_readiness", {**arguments}, home)
     assert verdicts(answer)["sudo.ops"] == "pass"
 

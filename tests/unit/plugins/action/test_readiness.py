@@ -21,7 +21,7 @@ def answers() -> dict[str, Any]:
     database = {"modules": {"base": "19.0.1.3"}, "known_modules": ["base"]}
     ends = {"staging": "staging", "production": "production"}
     return {
-        "hosts": looped("sudo", {"clock_offset": 0}, "ops", "staging", "production"),
+        "hosts": looped("sudo", {"clock_offset": 0, "clock_error": 0}, "ops", "staging", "production"),
         "expected_hosts": ["ops", "staging", "production"],
         "conductor": "ops",
         "databases": looped("database", database, "staging", "production"),

@@ -26,8 +26,8 @@ def collected() -> _readiness.Collected:
             "database": {"staging": copy.deepcopy(database), "production": copy.deepcopy(database)},
             "application": {"staging": {"version": "19.0"}, "production": {"version": "19.0-20251001"}},
             "host": {
-                "ops": {"clock_offset": 0.5},
-                "production": {"clock_offset": 1.0},
+                "ops": {"clock_offset": 0.5, "clock_error": 0.25},
+                "production": {"clock_offset": 1.0, "clock_error": 0.25},
             },
         },
         reachable=["ops", "production"],
@@ -72,6 +72,22 @@ def test_two_ends_that_do_not_fit(path: str, value: Any, gate: str, expected: st
     assert found.verdict is Verdict.FAIL
     assert expected in found.detail
     assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("offset", "error", "verdict"),
+    [
+        (0.5, 2.0, Verdict.UNKNOWN),
+        (4.0, 3.0, Verdict.UNKNOWN),
+        (9.0, 3.0, Verdict.FAIL),
+        (1.0, 1.0, Verdict.PASS),
+        (3.5, 1.0, Verdict.FAIL),
+    ],
+)
+def test_a_slow_answer_says_little_of_a_clock(offset: float, error: float, verdict: Verdict) -> None:
+    seen = collected()
+    seen.facts["host"]["production"] = {"clock_offset": 0.5 + offset, "clock_error": error}
+    assert compare(seen)["clock.production"].verdict is verdict
 
 
 @pytest.mark.parametrize(

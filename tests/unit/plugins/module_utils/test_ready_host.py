@@ -70,11 +70,25 @@ def host(**other: Any) -> dict[str, Any]:
         "systems": SYSTEMS,
         "python": "3.11",
     }
-    return _ready_host.probe_host({**params, "sent": 100.0, **other}, clock=lambda: 101.5)
+    moments = iter([101.5, 101.75])
+    return _ready_host.probe_host({**params, **other}, clock=lambda: next(moments))
 
 
-def test_the_clock_is_read_against_the_controllers() -> None:
-    assert host()["facts"]["clock_offset"] == 1.5
+def test_a_host_says_when_it_was_asked_and_when_it_answered() -> None:
+    assert host()["facts"] == {"name": "ops", "arrived": 101.5, "left": 101.75}
+
+
+@pytest.mark.parametrize(
+    ("times", "offset", "error"),
+    [
+        ((100.0, 100.5, 100.75, 101.25), 0.0, 0.5),
+        ((100.0, 109.5, 109.75, 101.25), 9.0, 0.5),
+        ((100.0, 91.5, 91.75, 101.25), -9.0, 0.5),
+        ((100.0, 102.0, 102.0, 102.0), 1.0, 1.0),  # all of the way lay before it, or the clock is ahead
+    ],
+)
+def test_clock_against(times: tuple[float, float, float, float], offset: float, error: float) -> None:
+    assert _ready_host.clock_against(*times) == {"clock_offset": offset, "clock_error": error}
 
 
 def test_a_system_that_does_not_say_what_it_is_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
