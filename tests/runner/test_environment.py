@@ -59,7 +59,7 @@ def test_ansible_navigator_plays_in_it() -> None:
     said = environment.run(
         environment.BIN / "ansible-navigator", "run", "playbooks/status.yml", "-i", "inventories/demo",
         "--execution-environment-image", environment.image(), "--pull-policy", "never", "--container-engine", "docker",
-        "--container-options", "--network=dfrlab-backbone", "--log-file", "/dev/null",
+        "--container-options=--network=dfrlab-backbone", "--log-file", "/dev/null",
     )  # fmt: skip
     assert "demo" in said
     assert "failed=0" in said or "STATUS" in said
