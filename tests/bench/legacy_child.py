@@ -139,7 +139,7 @@ def ours(said: dict[str, Any], target: Any) -> dict[str, Any]:
                 header = ["key", *(column.removesuffix("/id") for column in columns)]
                 rows = rows_of(entity, shape, said["rows"], turn, tag, tag)
                 count += write(folder / f"{entity}.csv", header, rows, ",")
-            mapping = parse(mapping_text("bench", shape, folder, "none"), "bench.yml")
+            mapping = parse(mapping_text(tag, shape, folder, "none"), "bench.yml")
             way = Way(mapping, {}, store, target, what, Terms(said["workers"]))
             before, begun = server_cpu(), time.monotonic()
             figures = way.transfer()
@@ -232,8 +232,11 @@ class Sink:
     def create(self, _model: str, rows: Sequence[dict[str, Any]]) -> list[int]:
         return list(itertools.islice(self._ids, len(rows)))
 
-    def write(self, _model: str, _changes: Sequence[Any]) -> None:
-        return
+    def load(self, _model: str, _module: str, rows: Sequence[Any]) -> list[int]:
+        return list(itertools.islice(self._ids, len(rows)))
+
+    def write(self, _model: str, changes: Sequence[Any]) -> dict[int, str]:
+        return dict.fromkeys((record for record, _values in changes), "2026-01-01 00:00:00")
 
     def unlink(self, _model: str, _ids: Sequence[int]) -> None:
         return

@@ -42,6 +42,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.tree import set
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.values import Invalid, as_text, shown
 
 CHUNK = 500
+_COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 MAGIC = ((b"\x89PNG\r\n\x1a\n", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"%PDF-", ".pdf"), (b"GIF8", ".gif"))
 
 
@@ -466,7 +467,7 @@ class _Extraction:
                 references[name] = [at[0].entity, at[1]]
             else:
                 references[name] = [at[0].model, at[0].field, at[1]]
-        return json.dumps(
+        return _COMPACT(
             [
                 self.mapping.name,
                 self.entity.model,
@@ -475,9 +476,7 @@ class _Extraction:
                 references,
                 [asdict(one) for one in outcome.attachments],
                 self._row(candidate),
-            ],
-            ensure_ascii=True,
-            separators=(",", ":"),
+            ]
         )
 
     def _finish(self) -> None:

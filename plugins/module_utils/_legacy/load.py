@@ -4,9 +4,10 @@
 
 """What was staged goes into Odoo: parents before children, several workers, nothing twice, nothing lost.
 
-One thread reads and writes the store and decides; the workers only talk to Odoo. A row and its external id are two
-transactions there, so a killed run can leave rows that lack their name. While pages are under way, the store holds
-where to look for such rows, and the next run adopts them instead of making them again.
+One thread reads and writes the store and decides; the workers only talk to Odoo. A row and its external id are one
+transaction there where Odoo's `load` takes the row as it is; it is slow with references, so rows that have some are
+created and then named, and a killed run can leave rows that lack their name. While pages are under way, the store
+holds where to look for such rows, and the next run adopts them instead of making them again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_batch import Loader, Outcome, Row
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
+    PLAIN,
     FieldMeta,
     Target,
     external_name,
@@ -169,6 +171,7 @@ class _Entity:
             model,
             self._fields,
             self.entity.conflict,
+            all(self._fields[name].type in PLAIN for name in self.entity.fields),
             self.terms.sleep,
         )
         self._links = Links(self.store, self.target)
@@ -259,7 +262,7 @@ class _Entity:
                 rows.append(Row(record, values, record_id, stamp, name_it=False))
             elif names[record.key] in there:
                 rows.append(Row(record, values, there[names[record.key]], name_it=False))
-            elif ours := self._orphans.get(fingerprint(values, self._fields)):
+            elif self._orphans and (ours := self._orphans.get(fingerprint(values, self._fields))):
                 self.tally.adopted += 1
                 rows.append(Row(record, values, ours.pop()))
             else:

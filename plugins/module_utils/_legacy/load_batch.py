@@ -80,6 +80,7 @@ class Loader:
         source, entity, model: what is loaded into what.
         fields: Odoo's fields of the model.
         conflict: keep, overwrite or reject, for records that were changed in the DFR since.
+        plain: whether Odoo's `load` takes all the values as they are; then a record is never without its name.
         sleep: for waiting until another transaction is through.
     """
 
@@ -89,6 +90,7 @@ class Loader:
     model: str
     fields: Mapping[str, FieldMeta]
     conflict: str
+    plain: bool
     sleep: Callable[[float], None] = time.sleep
 
     def settle(self, rows: Sequence[Row]) -> Outcome:
@@ -112,11 +114,17 @@ class Loader:
 
         for part, ids in self._halving(ready, self._make, outcome):
             made = [(row, record) for (row, _values), record in zip(part, ids, strict=True)]
-            self._finish(made, outcome, together=True)
+            if not self.plain:
+                self._name(made)
+            self._finish(made, {}, outcome, together=True)
             outcome.inserted += len(made)
 
     def _make(self, part: Sequence[Wanted]) -> list[int]:
-        return self.target.create(self.model, [values for _row, values in part])
+        """Records in one transaction: with their external ids where `load` serves, else they are named next."""
+        if not self.plain:
+            return self.target.create(self.model, [values for _row, values in part])
+        rows = [(external_name(self.entity, row.record.key), values) for row, values in part]
+        return self.target.load(self.model, space(self.source), rows)
 
     def _update(self, rows: Sequence[Row], outcome: Outcome) -> None:
         names = sorted({name for row in rows for name in row.values})
@@ -136,8 +144,7 @@ class Loader:
             wanted = {**differing(row.values, found, self.fields), **files.get(found["id"], {})}
             if wanted and self._touched(row, found):
                 if self.conflict == "keep":
-                    if row.name_it:
-                        self._name([(row, found["id"])])
+                    self._name_new([(row, found["id"])])
                     outcome.excluded.append((row.record.key, "kept_in_dfr"))
                     continue
                 if self.conflict == "reject":
@@ -148,14 +155,17 @@ class Loader:
                 changed.append((row, wanted))
             else:
                 as_is.append((row, found["id"]))
-        self._finish(as_is, outcome)
+        self._name_new(as_is)
+        self._finish(as_is, {record: str(found["write_date"]) for record, found in current.items()}, outcome)
         outcome.same += len(as_is)
-        for part, _done in self._halving(changed, self._change, outcome):
-            self._finish([(row, row.id or 0) for row, _values in part], outcome)
+        for part, dates in self._halving(changed, self._change, outcome):
+            done = [(row, row.id or 0) for row, _values in part]
+            self._name_new(done)
+            self._finish(done, dates, outcome)
             outcome.updated += len(part)
 
-    def _change(self, part: Sequence[Wanted]) -> None:
-        self.target.write(self.model, [(row.id or 0, values) for row, values in part])
+    def _change(self, part: Sequence[Wanted]) -> dict[int, str]:
+        return self.target.write(self.model, [(row.id or 0, values) for row, values in part])
 
     def _touched(self, row: Row, found: Mapping[str, Any]) -> bool:
         """Whether somebody changed our fields since our last load; a later date alone doesn't say so."""
@@ -168,40 +178,70 @@ class Loader:
     def _gone(self, row: Row, outcome: Outcome) -> None:
         """Deleted in the DFR since: that is a change like any other."""
         if self.conflict == "overwrite":
+            self._unname(row)
             self._insert([row], outcome)
         elif self.conflict == "reject":
             outcome.rejects.append(Reject.of(row.record, "gone_in_dfr", {}))
         else:
             outcome.excluded.append((row.record.key, "gone_in_dfr"))
 
-    def _finish(self, done: Sequence[tuple[Row, int]], outcome: Outcome, *, together: bool = False) -> None:
-        """What follows once the rows are in Odoo: external id, files beside them, the stamp."""
+    def _finish(
+        self,
+        done: Sequence[tuple[Row, int]],
+        dates: Mapping[int, str],
+        outcome: Outcome,
+        *,
+        together: bool = False,
+    ) -> None:
+        """What follows once the rows are in Odoo and named: files beside them, the stamp.
+
+        Args:
+            done: the rows and their records.
+            dates: when Odoo wrote them, as far as that is known; Odoo is asked for the others.
+            outcome: where they are counted.
+            together: one transaction made them all, so they have one date.
+        """
         if not done:
             return
+        if load_files.beside(self.target, self.model, [(row.record, record) for row, record in done]):
+            dates = {}
+        ask = [record for _row, record in done if record not in dates]
+        if together:
+            ask = ask[:1]
+        if ask:
+            dates = {**dates, **self._dates(ask)}
+        for row, record in done:
+            date = _moment(dates[ask[0] if together else record])
+            outcome.loaded.append((row.record.key, record, f"{date} {fingerprint(row.values, self.fields)}"))
+
+    def _name_new(self, done: Sequence[tuple[Row, int]]) -> None:
         self._name([(row, record) for row, record in done if row.name_it])
-        load_files.beside(self.target, self.model, [(row.record, record) for row, record in done])
-        self._stamp(done, outcome, together=together)
 
     def _name(self, made: Sequence[tuple[Row, int]]) -> None:
         pairs = [(external_name(self.entity, row.record.key), record) for row, record in made]
         if pairs:
             self._patiently(lambda: give_names(self.target, space(self.source), self.model, pairs))
 
-    def _stamp(self, done: Sequence[tuple[Row, int]], outcome: Outcome, *, together: bool) -> None:
-        """When each row was written, as Odoo says; rows of one transaction have one date."""
-        ask = [done[0][1]] if together else [record for _row, record in done]
-        dates = {
-            record["id"]: _moment(record["write_date"])
-            for record in self.target.find(self.model, [("id", "in", ask)], ["write_date"])
-        }
-        for row, record in done:
-            date = dates.get(ask[0] if together else record)
-            if date is None:
+    def _unname(self, row: Row) -> None:
+        """A record that the database deleted with another one leaves its external id behind."""
+        name = external_name(self.entity, row.record.key)
+        left = self.target.find(
+            "ir.model.data", [("module", "=", space(self.source)), ("name", "=", name)], []
+        )
+        if left:
+            self.target.unlink("ir.model.data", [found["id"] for found in left])
+
+    def _dates(self, records: Sequence[int]) -> dict[int, str]:
+        """When each record was written, as Odoo says."""
+        found = self.target.find(self.model, [("id", "in", list(records))], ["write_date"])
+        dates = {int(row["id"]): str(row["write_date"]) for row in found}
+        for record in records:
+            if record not in dates:
                 raise GoliveError(
                     f"Odoo has no {self.model} {record} any more, right after it was loaded.",
                     remedy="See that nobody removes records while the legacy is loaded, then repeat.",
                 )
-            outcome.loaded.append((row.record.key, record, f"{date} {fingerprint(row.values, self.fields)}"))
+        return dates
 
     def _halving(
         self, rows: Sequence[Wanted], work: Callable[[Sequence[Wanted]], _T], outcome: Outcome

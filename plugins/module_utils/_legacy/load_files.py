@@ -57,13 +57,17 @@ def outdated(target: Target, model: str, records: Mapping[int, Record]) -> dict[
     return changes
 
 
-def beside(target: Target, model: str, pairs: Sequence[tuple[Record, int]]) -> None:
-    """Attachments that belong to no field: made unless the record has one with that content."""
+def beside(target: Target, model: str, pairs: Sequence[tuple[Record, int]]) -> bool:
+    """Attachments that belong to no field: made unless the record has one with that content.
+
+    Returns:
+        Whether any was made.
+    """
     wanted = [
         (record_id, file) for record, record_id in pairs for file in record.attachments if not file.field
     ]
     if not wanted:
-        return
+        return False
     there = target.find(
         "ir.attachment",
         [
@@ -87,6 +91,7 @@ def beside(target: Target, model: str, pairs: Sequence[tuple[Record, int]]) -> N
     ]
     if rows:
         target.create("ir.attachment", rows)
+    return bool(rows)
 
 
 def _content(file: Attachment) -> str:

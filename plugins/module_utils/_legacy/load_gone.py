@@ -62,7 +62,7 @@ def follow(entities: Mapping[str, Entity], store: Ledger, target: Target) -> dic
     return found
 
 
-def _act(entity: Entity, target: Target) -> Callable[[list[int]], None]:
+def _act(entity: Entity, target: Target) -> Callable[[list[int]], object]:
     if entity.deletions == "delete":
         return lambda ids: target.unlink(entity.model, ids)
     if "active" not in target.fields(entity.model):
@@ -73,7 +73,7 @@ def _act(entity: Entity, target: Target) -> Callable[[list[int]], None]:
     return lambda ids: target.write(entity.model, [(record, {"active": False}) for record in ids])
 
 
-def _halving(rows: list[tuple[str, int]], act: Callable[[list[int]], None], gone: Gone) -> list[str]:
+def _halving(rows: list[tuple[str, int]], act: Callable[[list[int]], object], gone: Gone) -> list[str]:
     try:
         act([record for _key, record in rows])
     except RowRefusedError as exc:

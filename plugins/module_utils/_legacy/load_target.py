@@ -28,6 +28,8 @@ QUIET = {
     "no_reset_password": True,
     "mail_activity_automation_skip": True,
 }
+# Kinds of fields whose values Odoo's `load` takes as they are; of other kinds it reads what people would type.
+PLAIN = frozenset({"char", "text", "html", "date", "integer", "float", "monetary"})
 # Odoo's answers that say nothing about the data: the same call may be right a moment later.
 _PASSING = ("could not serialize access", "deadlock detected", "LockNotAvailable", "SerializationFailure")
 
@@ -82,7 +84,9 @@ class Target(Protocol):
 
     def create(self, model: str, rows: Sequence[dict[str, Any]]) -> list[int]: ...
 
-    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> None: ...
+    def load(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]: ...
+
+    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> dict[int, str]: ...
 
     def unlink(self, model: str, ids: Sequence[int]) -> None: ...
 
@@ -96,9 +100,11 @@ class OdooTarget:
         major = re.search(r"[0-9]+", self._session.version)
         self._many = major is not None and int(major[0]) >= 19
 
-    def _call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+    def _call(
+        self, model: str, method: str, *args: Any, context: Mapping[str, Any] = QUIET, **kwargs: Any
+    ) -> Any:
         try:
-            return self._session.call(model, method, *args, context=QUIET, **kwargs)
+            return self._session.call(model, method, *args, context=context, **kwargs)
         except OdooRefusedError as exc:
             raise judged(exc) from exc
 
@@ -128,20 +134,16 @@ class OdooTarget:
         self, model: str, domain: Sequence[Any], fields: Sequence[str], *, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Records in the order of their ids, archived ones too."""
-        context = {**QUIET, "active_test": False, "bin_size": True}
-        try:
-            found = self._session.call(
-                model,
-                "search_read",
-                list(domain),
-                fields=list(fields),
-                order="id",
-                limit=limit,
-                load=None,
-                context=context,
-            )
-        except OdooRefusedError as exc:
-            raise judged(exc) from exc
+        found = self._call(
+            model,
+            "search_read",
+            list(domain),
+            fields=list(fields),
+            order="id",
+            limit=limit,
+            load=None,
+            context={**QUIET, "active_test": False, "bin_size": True},
+        )
         if not isinstance(found, list):
             raise ProbeError(f"search_read of {model} answered {type(found).__name__}, not a list.")
         return found
@@ -153,17 +155,39 @@ class OdooTarget:
         ids = self._call(model, "create", list(rows))
         return [ids] if isinstance(ids, int) else [int(item) for item in ids]
 
-    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> None:
-        """Equal changes go in one call; the others too where Odoo has one for them (from 19 on)."""
+    def load(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]:
+        """Make records together with their external ids, in one transaction.
+
+        Args:
+            model: of the records.
+            module: first part of their external ids.
+            rows: the second part and the values of each; all have the same fields, of kinds in `PLAIN`.
+        """
+        fields = list(rows[0][1])
+        data = [[f"{module}.{name}", *(values[field] for field in fields)] for name, values in rows]
+        answer = self._call(model, "load", ["id", *fields], data, context={**QUIET, "noupdate": True})
+        if answer["ids"]:
+            return [int(record) for record in answer["ids"]]
+        wrong = [said["message"] for said in answer["messages"] if said["type"] == "error"]
+        raise refusal(one_line(wrong[0] if wrong else f"Odoo loads no {model} and doesn't say why"))
+
+    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> dict[int, str]:
+        """Equal changes go in one call; the others too where Odoo has one for them (from 19 on).
+
+        Returns:
+            When Odoo says that it wrote each of them, as far as it said so in its answer.
+        """
         single = []
         for ids, values in alike(changes):
             if len(ids) > 1 or not self._many:
                 self._call(model, "write", ids, values)
             else:
                 single.append((ids[0], values))
-        if single:
-            ids, values = zip(*single, strict=True)
-            self._call(model, "web_save_multi", list(ids), list(values), {})
+        if not single:
+            return {}
+        ids, values = zip(*single, strict=True)
+        saved = self._call(model, "web_save_multi", list(ids), list(values), {"write_date": {}})
+        return {int(row["id"]): str(row["write_date"]) for row in saved}
 
     def unlink(self, model: str, ids: Sequence[int]) -> None:
         self._call(model, "unlink", list(ids))
@@ -176,11 +200,15 @@ def judged(exc: OdooRefusedError) -> GoliveError:
     data = info.get("data", info) if isinstance(info, Mapping) else {}
     kind = str(data.get("name", "")) if isinstance(data, Mapping) else ""
     text = one_line(said.args[0] if said is not None and said.args else exc.sentence)
-    if any(mark in f"{kind} {text}" for mark in _PASSING):
-        return PassingError(text)
     if kind.endswith(("AccessError", "AccessDenied", "SessionExpiredException")):
         return exc
-    return RowRefusedError(text)
+    return refusal(text, kind)
+
+
+def refusal(text: str, kind: str = "") -> GoliveError:
+    """Whether Odoo's words are about the rows or about the moment."""
+    passing = any(mark in f"{kind} {text}" for mark in _PASSING)
+    return PassingError(text) if passing else RowRefusedError(text)
 
 
 def alike(changes: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[list[int], dict[str, Any]]]:

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import FieldMeta
 
 _DECIMALS = 9
+_IN_ORDER = json.JSONEncoder(sort_keys=True).encode
 
 
 def normal(value: Any, meta: FieldMeta) -> Any:
@@ -35,7 +36,7 @@ def normal(value: Any, meta: FieldMeta) -> Any:
 
 def fingerprint(values: Mapping[str, Any], fields: Mapping[str, FieldMeta]) -> str:
     """A digest of values, the same for what was sent and what is read back."""
-    text = json.dumps({name: normal(value, fields[name]) for name, value in values.items()}, sort_keys=True)
+    text = _IN_ORDER({name: normal(value, fields[name]) for name, value in values.items()})
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -166,16 +166,16 @@ class Store:
 
     def loaded(self, entity: str, done: Iterable[Sequence[Any]]) -> None:
         """Records that Odoo has: (key, id in Odoo) or (key, id, stamp). Repeatable."""
+        rows = [(ident_of(key), odoo_id, stamp[0] if stamp else None) for key, odoo_id, *stamp in done]
         with self.transaction():
             run = self.noted("run") or ""
-            for key, odoo_id, *stamp in done:
-                self.db.execute(
-                    "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?,"
-                    " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest)"
-                    " where entity = ? and ident = ?",
-                    (LOADED, run, odoo_id, stamp[0] if stamp else None, entity, ident_of(key)),
-                )
-                self._unstage(entity, key)
+            self.db.executemany(
+                "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?,"
+                " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest)"
+                " where entity = ? and ident = ?",
+                ((LOADED, run, odoo_id, stamp, entity, ident) for ident, odoo_id, stamp in rows),
+            )
+            self._unstage(entity, (ident for ident, _odoo_id, _stamp in rows))
 
     def rejected(self, rejects: Iterable[Reject]) -> None:
         """Records that Odoo or the loading refused."""
@@ -200,12 +200,12 @@ class Store:
             " where entity = ? and ident = ?",
             (state, run, why, entity, ident_of(key)),
         )
-        self._unstage(entity, key)
+        self._unstage(entity, [ident_of(key)])
 
-    def _unstage(self, entity: str, key: str) -> None:
-        self.db.execute(
+    def _unstage(self, entity: str, idents: Iterable[str]) -> None:
+        self.db.executemany(
             "delete from staged where id = (select id from ledger where entity = ? and ident = ?)",
-            (entity, ident_of(key)),
+            ((entity, ident) for ident in idents),
         )
 
     def add_reject(self, reject: Reject, run: str, owner: int) -> None:

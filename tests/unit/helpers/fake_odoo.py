@@ -97,13 +97,25 @@ class FakeOdoo:
                 self.tables[model][record] = {**row, "create_uid": 2, "write_date": now}
             return ids
 
-    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    def load(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]:
+        with self._lock:
+            self._call("load", model, len(rows))
+            taken = [name for name, _values in rows if f"{module}.{name}" in self.xids()]
+            assert not taken, "load writes over a record that has the name"
+            ids = self.create(model, [values for _name, values in rows])
+            for (name, _values), record in zip(rows, ids, strict=True):
+                said = {"module": module, "name": name, "model": model, "res_id": record, "noupdate": True}
+                self.tables["ir.model.data"][next(self._ids)] = said
+            return ids
+
+    def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> dict[int, str]:
         with self._lock:
             self._call("write", model, len(changes))
             self._refuse([values for _record, values in changes])
             now = self._now()
             for record, values in changes:
                 self.tables[model][record].update(values, write_date=now)
+            return {record: now for record, _values in changes[1:]}  # the rest has to be asked for
 
     def unlink(self, model: str, ids: Sequence[int]) -> None:
         with self._lock:

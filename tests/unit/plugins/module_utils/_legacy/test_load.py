@@ -221,6 +221,43 @@ def test_a_record_that_people_deleted_since(country, policy, ends):
     assert (tally.inserted, tally.excluded, tally.rejected) == ends
 
 
+@pytest.mark.parametrize("names", ["went with it", "stayed"])
+@pytest.mark.parametrize("more", [(), ("consent",)])
+def test_a_deleted_record_that_is_made_again_has_its_name_again(country, names, more):
+    entity = replace(
+        FARMERS,
+        conflict="overwrite",
+        fields={name: Field(name, (name,)) for name in ("name", "national_id", *more)},
+    )
+    record = farmer(1, values={"name": "Farmer 1", "national_id": "N", **dict.fromkeys(more, True)})
+    c = country(record)
+    c.load(entity)
+    before = c.farmers()["Farmer 1"]["id"]
+    if names == "stayed":
+        del c.odoo.tables["dfr.farmer"][before]  # as a database does with what it cascades to
+    else:
+        c.odoo.unlink("dfr.farmer", [before])
+    c.store.stage([record])
+    assert c.load(entity)["farmers"].inserted == 1
+    assert c.odoo.xids() == {"__legacy_old.farmers-1": c.farmers()["Farmer 1"]["id"]}
+    assert len(c.odoo.tables["ir.model.data"]) == 1
+
+
+def test_what_was_read_or_written_isnt_asked_for_again(country):
+    c = country(*(farmer(n) for n in range(8)))
+    c.load()
+    c.store.stage(farmer(n, values={"name": f"Farmer {n}", "national_id": f"{n % 2}"}) for n in range(8))
+    c.store.stage([farmer(0)])
+    c.odoo.calls.clear()
+    tally = c.load()["farmers"]
+    assert (tally.updated, tally.same) == (7, 1)
+    # The fake, like Odoo for equal changes, keeps one date to itself.
+    assert [m for m, model, _n in c.odoo.calls if model == "dfr.farmer"] == ["find", "write", "find"]
+    again = {key: stamp.split(" ")[0] for key, (_id, stamp) in c.store.done["farmers"].items()}
+    dates = {row["name"]: row["write_date"].replace(" ", "T") for row in c.farmers().values()}
+    assert again == {name.removeprefix("Farmer "): date for name, date in dates.items()}
+
+
 @pytest.mark.parametrize("action", ["link", "reject"])
 def test_somebody_registered_the_same_person_already(country, action):
     entity = replace(FARMERS, conflict="overwrite", deduplicate=(Duplicate(("national_id",), action),))
@@ -249,7 +286,10 @@ def test_an_empty_national_id_says_nothing(country):
 
 
 def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
-    c = country(*(farmer(n) for n in range(20)))
+    entity = replace(FARMERS, fields={**FARMERS.fields, "consent": Field("consent", ("c",))})
+    c = country(
+        *(farmer(n, values={"name": f"Farmer {n}", "national_id": "N", "consent": True}) for n in range(20))
+    )
 
     def killed(method: str, model: str) -> None:
         if (method, model) == ("create", "ir.model.data"):
@@ -257,17 +297,51 @@ def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
 
     c.odoo.fault = killed
     with pytest.raises(ProbeError):
-        c.load()
+        c.load(entity)
     left = len(c.odoo.tables["dfr.farmer"])
     assert left > 0
     assert not c.store.done
     c.odoo.fault = lambda _method, _model: None
     c.odoo.create("dfr.farmer", [{"name": "Farmer 3", "national_id": "typed by hand meanwhile"}])
-    tally = c.load()["farmers"]
+    tally = c.load(entity)["farmers"]
     assert (tally.adopted, tally.inserted, tally.same) == (left, 20 - left, left)
     assert len(c.odoo.tables["dfr.farmer"]) == 21
     assert len(c.odoo.xids()) == len(c.store.done["farmers"]) == 20
     assert c.slept == [60.0]
+
+
+def test_killed_after_odoo_loaded_plain_rows_nothing_is_made_twice(country):
+    c = country(*(farmer(n) for n in range(20)))
+    whole = c.odoo.load
+
+    def unheard(model: str, module: str, rows: Any) -> list[int]:
+        whole(model, module, rows)
+        raise ProbeError("No answer.")
+
+    c.odoo.load = unheard
+    with pytest.raises(ProbeError):
+        c.load()
+    left = len(c.odoo.tables["dfr.farmer"])
+    assert left == len(c.odoo.xids()) > 0
+    c.odoo.load = whole
+    tally = c.load()["farmers"]
+    assert (tally.adopted, tally.inserted, tally.same) == (0, 20 - left, left)
+    assert len(c.odoo.tables["dfr.farmer"]) == len(c.odoo.xids()) == 20
+    assert c.slept == [60.0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "calls"),
+    [(("name", "national_id"), ["load"]), (("name", "consent"), ["create"]), (("country_id",), ["create"])],
+)
+def test_only_values_that_load_takes_as_they_are_go_through_it(country, fields, calls):
+    entity = replace(FARMERS, fields={name: Field(name, (name,)) for name in fields})
+    c = country(farmer(1, values=dict.fromkeys(fields, 1)))
+    made: list[str] = []
+    c.odoo.fault = lambda method, model: made.append(method) if model == "dfr.farmer" else None
+    c.load(entity)
+    assert [method for method in made if method in ("load", "create")][:1] == calls
+    assert len(c.odoo.xids()) == 1
 
 
 def test_a_lost_store_makes_nothing_twice(country):
