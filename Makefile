@@ -40,6 +40,15 @@ demo-signed: lab ## the same with criteria and the three teams' signatures, by t
 	  ansible-playbook golive.yml -i "$$inventory" -e golive_artifacts_dir="$(CURDIR)/artifacts"
 	@python tests/demo_summary.py artifacts/demo/latest/report.json
 
+.PHONY: rehearse
+rehearse: setup ## the whole plan on an isolated clone of the running lab, made anew; then what it came to
+	@started=$$SECONDS; ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml && \
+	  ansible-playbook molecule/default/create.yml -e @molecule/default/vars/rehearsal.yml \
+	    -e @inventories/demo-rehearsal/group_vars/all/rehearsal.yml && \
+	  molecule/default/clone.sh && \
+	  ansible-playbook playbooks/rehearse.yml -i inventories/demo-rehearsal \
+	    -e golive_rehearsal_clone_seconds=$$((SECONDS - started))
+
 .PHONY: lint
 lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks
 	ruff format --check $(PYTHON_FILES)

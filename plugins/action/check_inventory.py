@@ -13,8 +13,17 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.inventory.manager import InventoryManager
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils._inventory import Broken, Country, check, known_names
+from ansible.vars.manager import VariableManager
+from ansible_collections.dfr.golive.plugins.module_utils import _apart, _rehearsals
+from ansible_collections.dfr.golive.plugins.module_utils._inventory import (
+    SECRET_NAME,
+    Broken,
+    Country,
+    check,
+    known_names,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,6 +57,15 @@ def undefined_reason(error: Exception) -> str:
     return f"refers to {', '.join(names)}, which is not defined" if names else "can't be computed"
 
 
+def unreadable(value: Any, name: str = "") -> bool:
+    """Something that can't be computed, so that nobody knows what it names; a secret names nothing."""
+    if isinstance(value, Mapping):
+        return any(unreadable(inner, str(key)) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(unreadable(inner) for inner in value)
+    return isinstance(value, Broken) and not SECRET_NAME.search(name)
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller alone; needs no connection and changes nothing."""
 
@@ -57,16 +75,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_diff = True
     _VALID_ARGS: frozenset[str] = frozenset()
 
-    def resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any, templar: Any = None) -> Any:
         """A plain, templated copy; each leaf on its own, so that one bad leaf doesn't hide the others."""
         if isinstance(value, Mapping):
-            return {str(key): self.resolve(item) for key, item in value.items()}
+            return {str(key): self.resolve(item, templar) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.resolve(item) for item in value]
+            return [self.resolve(item, templar) for item in value]
         if value is None or isinstance(value, bool | int | float):
             return value
         try:
-            computed = self._templar.template(value)
+            computed = (templar or self._templar).template(value)
         except AnsibleUndefinedVariable as exc:
             return Broken(undefined_reason(exc))
         except AnsibleError as exc:
@@ -107,7 +125,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for name in names
             if name in variables
         }
-        problems = check(Country(**{**vars(country), "values": values}))
+        other = self.other(str(values.get("golive_rehearsal_of") or ""))
+        live = None if other is None else other["parts"]
+        problems = check(Country(**{**vars(country), "values": values, "live": live}))
         result["changed"] = False
         name = str(values.get("golive_country") or country.folder or "the country")
         if problems:
@@ -121,7 +141,46 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             result["msg"] = (
                 f"The inventory of {name} is complete and consistent ({len(values)} variables read)."
             )
+            if other is not None:
+                result["rehearses"] = {
+                    "country": other["country"],
+                    "state_dir": other["state_dir"],
+                    "plan": _rehearsals.plan_digest(Path(other["folder"]) / "signoffs"),
+                    "live": _apart.targets(other["parts"]),
+                }
         return result
+
+    def other(self, folder: str) -> dict[str, Any] | None:
+        """The live country that this inventory rehearses; None when there is none, or none can be read."""
+        if not folder or not Path(folder).is_dir():
+            return None
+        inventory = InventoryManager(loader=self._loader, sources=[folder])
+        group = inventory.groups.get("golive_state")
+        if group is None or not group.get_hosts():
+            return None
+        manager = VariableManager(loader=self._loader, inventory=inventory)
+        manager._extra_vars = {}  # noqa: SLF001 (what was typed is about the rehearsal; no public way)
+        variables = manager.get_vars(host=group.get_hosts()[0])
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        values = {
+            name: self.resolve(value, templar)
+            for name, value in variables.items()
+            if name.startswith("golive_") and name not in ("golive_reconciliation", "golive_triggers")
+        }
+        if unreadable(values):
+            return None
+        addresses = {
+            host.name: str(self.resolve(manager.get_vars(host=host).get("ansible_host", host.name), templar))
+            for host in inventory.get_hosts()
+        }
+        groups = {name: [host.name for host in one.get_hosts()] for name, one in inventory.groups.items()}
+        defaults = read_specs(ROLES)["golive"]["open"]
+        return {
+            "folder": folder,
+            "country": str(values.get("golive_country") or ""),
+            "state_dir": str(values.get("golive_state_dir") or defaults["golive_state_dir"]["default"]),
+            "parts": _apart.parts(values, _apart.managed(groups, addresses)),
+        }
 
     @staticmethod
     def folder(variables: Mapping[str, Any]) -> str:

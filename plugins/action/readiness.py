@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils import _gates, _readiness
+from ansible_collections.dfr.golive.plugins.module_utils import _gates, _readiness, _rehearsals
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._rehearsals import Rehearsal
 
 OPTIONS: dict[str, Any] = {
     "hosts": {"type": "raw", "required": True},
@@ -25,6 +28,9 @@ OPTIONS: dict[str, Any] = {
     "door": {"type": "raw", "required": True},
     "rooms": {"type": "dict", "default": {}},
     "signoffs": {"type": "raw"},
+    "rehearsals": {"type": "list", "elements": "dict"},
+    "rehearsal_days": {"type": "int", "default": 30},
+    "plan": {"type": "path"},
     "max_skew_seconds": {"type": "float", "default": 2.0},
 }
 
@@ -46,6 +52,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
 
+def armed(options: Mapping[str, Any]) -> _gates.Gate:
+    """Whether the plan that is about to run has been rehearsed."""
+    known = [Rehearsal(**raw) for raw in options["rehearsals"]]
+    plan = _rehearsals.plan_digest(Path(options["plan"]))
+    return _rehearsals.armed(known, plan, options["rehearsal_days"], datetime.now(UTC))
+
+
 def judge(options: Mapping[str, Any]) -> dict[str, Any]:
     """Everything preflight knows, in the order a reader wants it."""
     collected = _readiness.Collected()
@@ -61,6 +74,8 @@ def judge(options: Mapping[str, Any]) -> dict[str, Any]:
     signoffs = options["signoffs"]
     if signoffs is not None:
         _readiness.read_probes(collected, "signoffs", signoffs, {"signoffs": conductor}, "sign-offs")
+    if options.get("rehearsals") is not None and options["rehearsal_days"] > 0:
+        collected.gates.append(_gates.ask("rehearsal", lambda: armed(options)))
     gates = _readiness.require_gates(_readiness.once(collected.gates))
     signed = (signoffs or {}).get("evidence") or {"signoffs": []}
     return {

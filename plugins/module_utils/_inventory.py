@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dfr.golive.plugins.module_utils import _holds, _phases, _plan
+from ansible_collections.dfr.golive.plugins.module_utils import _apart, _holds, _phases, _plan
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._language import LANGUAGES
 from ansible_collections.dfr.golive.plugins.module_utils._reconciliation import problems as check_declaration
@@ -42,6 +42,7 @@ RUNTIME_NAMES = frozenset(
         "golive_gates",
         "golive_opened",
         "golive_phase",
+        "golive_read",
         "golive_recheck",
         "golive_result",
         "golive_run",
@@ -122,6 +123,7 @@ class Country:
         runtimes: known runtimes.
         registered: names that hold the result of an earlier task, no variables of the inventory.
         addresses: host -> ansible_host.
+        live: in a rehearsal, the parts of the country it rehearses; None when they couldn't be read.
     """
 
     values: Mapping[str, Any]
@@ -134,6 +136,7 @@ class Country:
     runtimes: Sequence[str] = ()
     registered: frozenset[str] = field(default_factory=frozenset)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    live: Sequence[_apart.Part] | None = None
 
 
 def home(variable: str) -> str:
@@ -356,6 +359,36 @@ def check_together(country: Country) -> Iterator[Problem]:
     yield from check_plan(country.values)
     yield from check_reconciliation(country.values)
     yield from check_holds(country)
+    yield from check_mode(country)
+
+
+def check_mode(country: Country) -> Iterator[Problem]:
+    """A live run has an armed inventory; a rehearsal has one that shares nothing with it."""
+    mode, other = country.values.get("golive_mode", "rehearsal"), text(country.values, "golive_rehearsal_of")
+    if mode == "live" and other:
+        yield Problem(
+            "golive_mode",
+            f"golive_mode is live in an inventory that rehearses {other}.",
+            "A rehearsal's inventory is never armed; set golive_mode to rehearsal.",
+        )
+    if mode != "rehearsal":
+        return
+    if not other:
+        return  # may be read and prepared; opening a run refuses it
+    if country.live is None:
+        yield Problem(
+            "golive_rehearsal_of",
+            f"golive_rehearsal_of is {other}, where no inventory can be read, so nothing proves that it is apart.",
+            f"Name the live country's folder in {home('golive_rehearsal_of')}.",
+        )
+        return
+    mine = _apart.parts(country.values, _apart.managed(country.groups, country.addresses))
+    for here, there in _apart.shared(list(country.live), mine):
+        yield Problem(
+            here.variable,
+            f"{here.variable} is {here.value}, which is {there.variable} of the live country.",
+            "A rehearsal has parts of its own: give it another.",
+        )
 
 
 def check_holds(country: Country) -> Iterator[Problem]:

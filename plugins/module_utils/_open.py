@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases, _triggers
+from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases, _rehearsals, _triggers
 from ansible_collections.dfr.golive.plugins.module_utils._decide import (
     ROLLBACK_PLAYBOOK,
     Decision,
@@ -178,6 +179,7 @@ def _opened(
     golive = request.intent == "golive"
     # What was kept to compare with is gone once the way back is closed.
     plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
+    rehearsals = _rehearsals.read(_rehearsals.book(journal.folder.parent, journal.country))
     summary = " ".join([_sentence(journal.country, decision, run_id, plan, request.reverse), *notes])
     return {
         "changed": changed,
@@ -194,7 +196,9 @@ def _opened(
                 {"id": one.id, "mode": one.mode, "outcome": one.outcome.value, "finished": one.finished}
                 for one in runs
                 if one.id != (run.id if run else run_id)
-            ],
+            ]
+            + [_rehearsals.as_run(one) for one in rehearsals],
+            "rehearsals": [asdict(one) for one in rehearsals],
             "expected": usual_seconds(runs),
             "window_open_seconds": _window_open_seconds(run, stamp(journal.clock())),
         },

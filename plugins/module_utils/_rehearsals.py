@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _phases, _strict
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, moment
 
@@ -97,6 +97,42 @@ def keep(journal: Journal, rehearsal: Rehearsal) -> bool:
     return True
 
 
+def of_run(run: Mapping[str, Any], plan: str, clone_seconds: float = 0) -> Rehearsal:
+    """What a run of a rehearsal came to.
+
+    Args:
+        run: as `_run.RunState.as_dict` gives it.
+        plan: digest of the plan that was rehearsed.
+        clone_seconds: what making the clone took, 0 when nobody measured it.
+
+    Raises:
+        GoliveError: it was no rehearsal.
+    """
+    if run.get("mode") != "rehearsal":
+        raise GoliveError(
+            f"The run {run.get('id') or 'without a name'} is no rehearsal, so nothing is kept of it."
+        )
+    steps = {
+        phase["name"]: round(phase["seconds"] + (phase["gate_seconds"] or 0), 3)
+        for phase in run["phases"]
+        if phase["status"] in ("succeeded", "undone") and phase["seconds"] is not None
+    }
+    if clone_seconds:
+        steps[CLONE] = round(float(clone_seconds), 3)
+    back = [part["seconds"] for part in run["window"]["split"] if part["name"] == "rollback"]
+    if back:
+        steps[ROLLBACK] = back[0]
+    failure = run.get("failure") or {}
+    passed_it = run["outcome"] == "live" or (run["outcome"] == "rolled_back" and not failure)
+    if passed_it:
+        reason = ""
+    elif failure:
+        reason = one_line(f"{failure['phase']} stopped: {failure['reason']}")
+    else:
+        reason = f"It was {run['outcome']} before the last phase."
+    return Rehearsal(str(run["id"]), plan, passed_it, steps, reason)
+
+
 def _without_time(rehearsal: Rehearsal) -> dict[str, Any]:
     content = asdict(rehearsal)
     del content["finished"]
@@ -116,6 +152,17 @@ def read(journal: Journal) -> list[Rehearsal]:
             found.pop(record["run_id"], None)
             found[record["run_id"]] = Rehearsal(**record["rehearsal"], finished=record["time"])
     return list(found.values())
+
+
+def as_run(rehearsal: Rehearsal) -> dict[str, str]:
+    """A rehearsal among the earlier runs of its country."""
+    outcome = "stopped" if not rehearsal.passed else "rolled_back" if ROLLBACK in rehearsal.steps else "live"
+    return {
+        "id": rehearsal.run_id,
+        "mode": "rehearsal",
+        "outcome": outcome,
+        "finished": rehearsal.finished,
+    }
 
 
 def armed(rehearsals: Sequence[Rehearsal], plan: str, days: int, now: datetime) -> Gate:

@@ -18,6 +18,8 @@ description:
     of this collection, and the values against each other.
   - Reports all problems together, one sentence each, with the variable and the remedy. Values of
     secret options are never shown.
+  - Refuses a rehearsal that shares an address, a name or a container with the country it rehearses, and a live run
+    of an inventory that isn't armed.
   - Runs on the controller, needs no connection, takes less than a second and changes nothing.
   - Misspelt variables are found by their prefix (C(golive_) or the name of a role) and by their
     likeness to known ones.
@@ -48,4 +50,26 @@ msg:
   returned: always
   type: str
   sample: The inventory of tonga is complete and consistent (74 variables read).
+rehearses:
+  description: In a rehearsal, the live country it rehearses.
+  type: dict
+  returned: when golive_rehearsal_of is set
+  contains:
+    country:
+      description: Its short code.
+      type: str
+      returned: success
+    state_dir:
+      description: Its golive_state_dir.
+      type: str
+      returned: success
+    plan:
+      description: Digest of its plan.
+      type: str
+      returned: success
+    live:
+      description: What has to be out of reach, each with C(address), C(port) and C(variable).
+      type: list
+      elements: dict
+      returned: success
 """

@@ -66,6 +66,19 @@ options:
     description: Later phase -> list of the registered results of its gate.
     type: dict
     default: {}
+  rehearsals:
+    description:
+      - The rehearsals of this country, as M(dfr.golive.run_open) returns them; the last one of the plan that is
+        about to run must have passed. Left out in a rehearsal.
+    type: list
+    elements: dict
+  rehearsal_days:
+    description: How many days old that rehearsal may be; 0 for not asking.
+    type: int
+    default: 30
+  plan:
+    description: Folder C(signoffs) of the inventory; the plan is what its C(criteria.yml) says, with the phases.
+    type: path
   signoffs:
     description: Registered result of M(dfr.golive.signoffs); left out where M(dfr.golive.go_no_go) asks the teams.
     type: raw

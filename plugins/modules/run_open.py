@@ -154,6 +154,13 @@ run:
       type: list
       elements: dict
       returned: success
+    rehearsals:
+      description:
+        - Every rehearsal of this country that is kept on this host, the oldest first, with C(run_id), C(plan),
+          C(passed), C(steps) (seconds by step), C(reason) and C(finished).
+      type: list
+      elements: dict
+      returned: success
     expected:
       description: Seconds each phase took in earlier runs of this country (median), by name; only those that are known.
       type: dict

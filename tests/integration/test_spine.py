@@ -218,6 +218,7 @@ def build(folder: Path) -> Country:
         "golive_country": country.code,
         "golive_country_title": "Test & <b>Land</b>",
         "golive_languages": ["en"],
+        "golive_mode": "live",
         "golive_timezone": "UTC",
         "golive_state_dir": str(folder / "state"),
         "world": str(country.world),

@@ -123,3 +123,34 @@ def test_a_secret_nobody_defined_is_named_and_no_other_is_shown(tmp_path: Path) 
     told = output.replace(undefined, "")
     assert "canary-9f31" not in told
     assert "lab-staging-operator" not in told
+
+
+REHEARSAL = ROOT / "inventories" / "demo-rehearsal"
+
+
+def test_the_labs_rehearsal_shares_nothing_with_the_lab(tmp_path: Path) -> None:
+    code, output = run(tmp_path, REHEARSAL)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (
+            {"golive_fqdn": "dfr.demo.test"},
+            "golive_fqdn is dfr.demo.test, which is golive_fqdn of the live country",
+        ),
+        (
+            {"ansible_host": "172.28.50.13"},
+            "ansible_host of production is 172.28.50.13, which is ansible_host of production of the live country",
+        ),
+        ({"golive_rehearsal_of": "/nowhere"}, "nothing proves that it is apart"),
+        ({"golive_mode": "live"}, "golive_mode is live in an inventory that rehearses"),
+    ],
+)
+def test_a_rehearsal_that_could_touch_what_is_live_is_refused(
+    tmp_path: Path, given: dict[str, Any], refusal: str
+) -> None:
+    code, output = run(tmp_path, REHEARSAL, "-e", json.dumps(given))
+    assert code == 2
+    assert refusal in " ".join(output.split())

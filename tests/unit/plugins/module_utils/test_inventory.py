@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.dfr.golive.plugins.module_utils._apart import Part
 from ansible_collections.dfr.golive.plugins.module_utils._inventory import (
     PLACEHOLDER,
     Broken,
     Country,
     check,
     check_holds,
+    check_mode,
     home,
 )
 
@@ -415,3 +417,31 @@ def test_a_hold_in_the_window_ends_before_the_lease_of_the_freeze(
 
 
 LEASE = {"freeze_legacy_lease_seconds": {"type": "int", "default": 7200}}
+
+
+def mode(values: dict[str, Any], live: list[Part] | None = None) -> list[str]:
+    known = Country(
+        values,
+        frozenset(),
+        {},
+        (),
+        {"dfr_production": ["production"]},
+        addresses={"production": "192.0.2.13"},
+        live=live,
+    )
+    return [str(problem) for problem in check_mode(known)]
+
+
+def test_an_inventory_is_live_or_rehearses_another_one() -> None:
+    assert mode({"golive_mode": "live"}) == []
+    assert mode({"golive_mode": "rehearsal"}) == []
+    both = mode({"golive_mode": "live", "golive_rehearsal_of": "inventories/tonga"})
+    assert "is live in an inventory that rehearses" in both[0]
+
+
+def test_a_rehearsal_is_proven_to_be_apart() -> None:
+    trial = {"golive_mode": "rehearsal", "golive_rehearsal_of": "inventories/tonga"}
+    assert mode(trial, []) == []
+    assert "nothing proves that it is apart" in mode(trial)[0]
+    same = mode(trial, [Part("golive_proxy.address", "address", "192.0.2.13", 443)])
+    assert "ansible_host of production is 192.0.2.13, which is golive_proxy.address of the live" in same[0]

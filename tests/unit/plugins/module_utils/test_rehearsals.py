@@ -127,3 +127,46 @@ def test_criteria_that_cannot_be_understood_are_no_plan(tmp_path: Path) -> None:
     (tmp_path / "criteria.yml").write_text("cutover: [", encoding="utf-8")
     with pytest.raises(GoliveError):
         _rehearsals.plan_digest(tmp_path)
+
+
+def a_run(outcome: str = "live", **more: object) -> dict[str, object]:
+    phases = [
+        {"name": "preflight", "status": "succeeded", "seconds": 1.0, "gate_seconds": 6.5},
+        {"name": "freeze_legacy", "status": "succeeded", "seconds": 2.0, "gate_seconds": None},
+        {"name": "sync_data", "status": "failed", "seconds": 3.0, "gate_seconds": 1.0},
+        {"name": "lock_config", "status": "pending", "seconds": None, "gate_seconds": None},
+    ]
+    empty = {
+        "id": "demo-r1",
+        "mode": "rehearsal",
+        "outcome": outcome,
+        "phases": phases,
+        "window": {"split": []},
+    }
+    return {**empty, **more}
+
+
+def test_what_a_run_came_to() -> None:
+    kept = _rehearsals.of_run(a_run(), PLAN, clone_seconds=21.5)
+    assert (kept.passed, kept.reason, kept.plan) == (True, "", PLAN)
+    assert kept.steps == {"preflight": 7.5, "freeze_legacy": 2.0, "clone": 21.5}
+
+
+def test_a_run_that_stopped_did_not_pass() -> None:
+    failure = {"phase": "sync_data", "reason": "no rows"}
+    assert _rehearsals.of_run(a_run("stopped", failure=failure), PLAN).reason == "sync_data stopped: no rows"
+    assert _rehearsals.of_run(a_run("stopped"), PLAN).reason == "It was stopped before the last phase."
+
+
+def test_a_way_back_that_was_rehearsed_passes_and_one_that_was_needed_does_not() -> None:
+    window = {"split": [{"name": "sync_data", "seconds": 5.0}, {"name": "rollback", "seconds": 9.5}]}
+    back = _rehearsals.of_run(a_run("rolled_back", window=window), PLAN)
+    assert (back.passed, back.steps["rollback"]) == (True, 9.5)
+    assert _rehearsals.as_run(back)["outcome"] == "rolled_back"
+    needed = a_run("rolled_back", window=window, failure={"phase": "sync_data", "reason": "no rows"})
+    assert not _rehearsals.of_run(needed, PLAN).passed
+
+
+def test_a_live_run_is_never_kept_as_a_rehearsal() -> None:
+    with pytest.raises(GoliveError, match="is no rehearsal"):
+        _rehearsals.of_run(a_run(mode="live"), PLAN)
