@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
@@ -38,6 +40,7 @@ class Request:
         reason: why it goes back after users were let in, or why the way back is closed.
         approver: who has approved it.
         reverse: the way back that the inventory chooses.
+        learned: what plan and rehearsals say, see `_night.learned`; empty for a rollback.
     """
 
     mode: str
@@ -51,6 +54,7 @@ class Request:
     reason: str = ""
     approver: str = ""
     reverse: str = "none"
+    learned: Mapping[str, Any] = field(default_factory=dict)
 
     def lacking(self) -> list[str]:
         """What has to be said before something is done that only people may decide."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _gates, _phases, _rehearsals, _triggers
+from ansible_collections.dfr.golive.plugins.module_utils import _clock, _gates, _phases, _rehearsals, _triggers
 from ansible_collections.dfr.golive.plugins.module_utils._decide import (
     ROLLBACK_PLAYBOOK,
     Decision,
@@ -25,6 +25,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import (
     Record,
     Writer,
     between,
+    moment,
     stamp,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
@@ -38,6 +39,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
 )
 
 REASON_LIMIT = 4000
+NO_DECISION = _clock.Decision()
 
 
 def shortened(reason: str) -> str:
@@ -180,7 +182,9 @@ def _opened(
     # What was kept to compare with is gone once the way back is closed.
     plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
     rehearsals = _rehearsals.read(_rehearsals.book(journal.folder.parent, journal.country))
-    summary = " ".join([_sentence(journal.country, decision, run_id, plan, request.reverse), *notes])
+    clock = request.learned.get("clock", {}) if golive and not live else {}
+    sentence = _sentence(journal.country, decision, run_id, plan, request.reverse)
+    summary = " ".join([sentence, *notes, *_clock.sentences(clock)])
     return {
         "changed": changed,
         "run": {
@@ -199,7 +203,8 @@ def _opened(
             ]
             + [_rehearsals.as_run(one) for one in rehearsals],
             "rehearsals": [asdict(one) for one in rehearsals],
-            "expected": usual_seconds(runs),
+            "expected": {**request.learned.get("expected", {}), **usual_seconds(runs)},
+            "clock": clock,
             "window_open_seconds": _window_open_seconds(run, stamp(journal.clock())),
         },
         "summary": summary,
@@ -254,21 +259,26 @@ def begin(
     raw_gates: list[Any],
     out_of_order: str = "",
     limit_seconds: int = 0,
+    last_safe: str = "",
+    decision: _clock.Decision = NO_DECISION,
 ) -> Record:
     """Journal the gates of a phase and the intention to change things.
 
     The lock is good for the phase's own limit from now on; while a phase is at work nobody else may think it dead.
 
     Raises:
-        GoliveError: a gate isn't open, none was asked, or an earlier phase isn't done.
+        GoliveError: a gate isn't open, none was asked, an earlier phase isn't done, or it is too late to turn back.
     """
+    now = moment(writer.now())
     refusal = check_begin(writer.records, writer.prove(session).run_id, phase, raw_gates, out_of_order)
+    refusal = refusal or _clock.check(phase, last_safe, now, decision)
     gates = [gate.as_dict() for gate in _gates.from_dicts(raw_gates)]
     if refusal:
         brief = str(refusal.returned.get("brief", refusal.sentence))
         writer.append(session, "refused", phase, gates=gates, reason=shortened(brief))
         raise refusal
-    details = {"out_of_order": out_of_order} if out_of_order else {}
+    details: dict[str, Any] = {"out_of_order": out_of_order} if out_of_order else {}
+    details |= _clock.note(phase, last_safe, now, decision)
     return writer.append(session, "begin", phase, limit_seconds=limit_seconds, gates=gates, **details)
 
 
@@ -403,7 +413,14 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
         report_torn(writer, session)
         if event == "begin":
             record = begin(
-                writer, session, asked["phase"], asked["gates"], asked["out_of_order"], asked["limit_seconds"]
+                writer,
+                session,
+                asked["phase"],
+                asked["gates"],
+                asked["out_of_order"],
+                asked["limit_seconds"],
+                asked.get("last_safe") or "",
+                _clock.Decision.from_dict(asked.get("past_last_safe") or {}),
             )
         elif event == "hold_begin":
             hold = hold_begin(writer, session, asked)

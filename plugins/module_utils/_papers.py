@@ -26,9 +26,12 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, fai
 SCHEMA = "dfr.golive/signoffs/1"
 OPERATIONAL = frozenset(
     {
+        "golive_approver",
         "golive_artifacts_dir",
         "golive_lock_limit_seconds",
         "golive_out_of_order",
+        "golive_past_last_safe_moment",
+        "golive_reason",
         "golive_takeover",
         "golive_until",
     }

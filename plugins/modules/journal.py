@@ -135,6 +135,27 @@ options:
     description: For V(begin), why the phase may begin although an earlier one isn't done; journalled.
     type: str
     default: ''
+  last_safe:
+    description:
+      - For V(begin) of a phase of the freeze window, the last safe moment to turn back, as M(dfr.golive.run_open)
+        returned it.
+      - Past it the phase is refused, unless O(past_last_safe) says who decided to go on and why, which is journalled.
+    type: str
+    default: ''
+  past_last_safe:
+    description: The decision of the teams.
+    type: dict
+    default: {}
+    suboptions:
+      choice:
+        description: V(go_on), or nothing.
+        type: str
+      by:
+        description: Who answers for it, by function.
+        type: str
+      because:
+        description: Why.
+        type: str
 seealso:
   - module: dfr.golive.run_open
   - module: dfr.golive.journal_info
@@ -278,6 +299,12 @@ def main() -> None:
             "out_of_order": {"type": "str", "default": ""},
             "holds": {"type": "dict", "default": {}},
             "signoffs": {"type": "path"},
+            "last_safe": {"type": "str", "default": ""},
+            "past_last_safe": {
+                "type": "dict",
+                "default": {},
+                "options": {"choice": {"type": "str"}, "by": {"type": "str"}, "because": {"type": "str"}},
+            },
             **OBSERVER_OPTIONS,
         },
         supports_check_mode=True,

@@ -91,6 +91,22 @@ options:
     description: The session whose process is gone; the controller fills it in.
     type: str
     default: ''
+  plan:
+    description: What the country declares of its night, the variable C(golive_plan).
+    type: dict
+    default: {}
+  holds:
+    description: The hold points by phase, the variable C(golive_holds).
+    type: dict
+    default: {}
+  ttl:
+    description: TTL of the switched name, in seconds.
+    type: int
+    default: 0
+  timezone:
+    description: Time zone of the country, as the tz database names it.
+    type: str
+    default: UTC
 seealso:
   - module: dfr.golive.journal
   - module: dfr.golive.journal_info
@@ -162,9 +178,18 @@ run:
       elements: dict
       returned: success
     expected:
-      description: Seconds each phase took in earlier runs of this country (median), by name; only those that are known.
+      description: Seconds each phase took in earlier runs or rehearsals (median), by name; only those that are known.
       type: dict
       returned: success
+    clock:
+      description: The planned night of a live run; empty where golive_plan sets none.
+      type: dict
+      returned: success
+      sample:
+        door: '2026-11-22T08:05:00.000000Z'
+        end: '2026-11-22T11:00:00.000000Z'
+        last_safe: '2026-11-22T10:43:00.000000Z'
+        timezone: Pacific/Tongatapu
     window_open_seconds:
       description: How long the freeze window has been open, in seconds; null while it is closed.
       type: float
@@ -182,6 +207,7 @@ holder:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dfr.golive.plugins.module_utils import _night
 from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
@@ -190,6 +216,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._open import open_run
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
+    journal = Journal(params["state_dir"], params["country"])
+    live = params["mode"] == "live" and params["intent"] == "golive"
     request = Request(
         mode=params["mode"],
         intent=params["intent"],
@@ -202,9 +230,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         reason=params["reason"],
         approver=params["approver"],
         reverse=params["reverse"],
+        learned=_night.learned(params["state_dir"], params["country"], params) if live else {},
     )
     # When the lock is held, the action plugin looks on the controller whether its holder is gone, and asks again.
-    return open_run(Journal(params["state_dir"], params["country"]), request)
+    return open_run(journal, request)
 
 
 def main() -> None:
@@ -223,6 +252,10 @@ def main() -> None:
             "wait_seconds": {"type": "int", "default": 120},
             "owner": {"type": "dict", "default": {}},
             "gone_session": {"type": "str", "default": ""},
+            "plan": {"type": "dict", "default": {}},
+            "holds": {"type": "dict", "default": {}},
+            "ttl": {"type": "int", "default": 0},
+            "timezone": {"type": "str", "default": "UTC"},
         },
         supports_check_mode=True,
     )

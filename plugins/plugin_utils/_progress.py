@@ -11,9 +11,12 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
+from ansible_collections.dfr.golive.plugins.module_utils._clock import UNKNOWN
 from ansible_collections.dfr.golive.plugins.module_utils._language import ENGLISH
 
 # As the playbooks name their plays: "(2/9) FREEZE LEGACY: ...", "PREPARE (1/6): ...", "OPEN THE RUN: ...".
@@ -83,12 +86,17 @@ class Course:
         expected: seconds that each phase took in earlier runs of this country; only those that are known.
         done: phases that were done before this session.
         window_opened: when the freeze window opened, by our clock; None while it is closed.
+        planned_door, last_safe: when the plan opens the door, and until when one may turn back; None without a night.
+        zone: the country's; the controller's own when None.
     """
 
     expected: dict[str, float] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
     plan: tuple[str, ...] = _phases.NAMES
     window_opened: float | None = None
+    planned_door: datetime | None = None
+    last_safe: datetime | None = None
+    zone: tzinfo | None = None
 
     def left(self, phase: str, at_work: float) -> float | None:
         """Seconds until the door opens, from within a phase; None where an earlier run doesn't tell.
@@ -241,6 +249,7 @@ class Narrator:
                 done=frozenset(run.get("done", [])),
                 plan=tuple(run.get("plan", [])),
                 window_opened=self._ago(run.get("window_open_seconds")),
+                **_night(run.get("clock") or {}),
             )
         if action == "dfr.golive.journal" and result.get("phase"):
             event, phase = result.get("event"), result["phase"]
@@ -276,9 +285,39 @@ class Narrator:
         if _phases.WINDOW_CLOSES not in self.course.done:
             left = self.course.left(phase, at_work)
             if left is not None:
-                moment = time.strftime("%H:%M:%S", time.localtime(self._now() + left))
-                parts.append(f"door opens at about {moment}")
+                parts.append(
+                    f"door opens at about {self._time(self._now() + left, '%H:%M:%S')}{self._late(left)}"
+                )
+            parts += self._turn_back()
         return parts
+
+    def _time(self, moment: float | datetime, shown: str = "%H:%M") -> str:
+        """The time of day in the country."""
+        if isinstance(moment, datetime):
+            return moment.astimezone(self.course.zone).strftime(shown)
+        return datetime.fromtimestamp(moment, UTC).astimezone(self.course.zone).strftime(shown)
+
+    def _late(self, left: float) -> str:
+        """The projected end against the plan's."""
+        planned = self.course.planned_door
+        if planned is None:
+            return ""
+        late = self._now() + left - planned.timestamp()
+        by = (
+            f"{ENGLISH.duration(abs(late))} {'later' if late > 0 else 'earlier'}"
+            if abs(late) >= 60
+            else "as planned"
+        )
+        return f" (planned {self._time(planned)}, {by})"
+
+    def _turn_back(self) -> list[str]:
+        """Until when one may turn back, or since when one may not."""
+        safe = self.course.last_safe
+        if safe is None:
+            return []
+        if self._now() > safe.timestamp():
+            return [f"the last safe moment to turn back was {self._time(safe)}"]
+        return [f"turn back by {self._time(safe)}"]
 
     def _table(self, gates: Iterable[dict[str, Any]]) -> list[Line]:
         shown = list(gates)
@@ -291,6 +330,19 @@ class Narrator:
             parts = _wrap(str(gate.get("detail", "")), self._width, first, " " * len(first))
             lines += [Line(part, kind) for part in parts or [first]]
         return lines
+
+
+def _night(clock: dict[str, Any]) -> dict[str, Any]:
+    """What `Course` keeps of the clock that run_open returned."""
+    try:
+        zone: tzinfo | None = ZoneInfo(str(clock["timezone"]))
+    except (KeyError, ValueError, OSError):  # a controller without time zones shows its own time
+        zone = None
+    moments = {"planned_door": clock.get("door"), "last_safe": clock.get("last_safe")}
+    return {
+        "zone": zone,
+        **{name: datetime.fromisoformat(at) for name, at in moments.items() if at and at != UNKNOWN},
+    }
 
 
 def _told(message: Any) -> list[str]:

@@ -477,3 +477,26 @@ def test_torn_lines_are_reported_once(night: Night) -> None:
     assert night.events == ["open", "begin", "torn", "finish"]
     night.event("begin", "freeze_legacy")
     assert night.events.count("torn") == 1
+
+
+def test_past_the_last_safe_moment_the_window_asks_for_a_decision(night: Night) -> None:
+    """Refused and journalled; with name and reason it begins, and the journal has both."""
+    night.open()
+    late = {"last_safe": "2026-11-22T00:30:01.000000Z"}
+    night.event("begin", "preflight", **late)
+    night.event("finish", "preflight")
+    with pytest.raises(GoliveError, match="the last safe moment to turn back"):
+        night.event("begin", "freeze_legacy", **late)
+    assert night.records[-1]["event"] == "refused"
+    assert "last safe moment" in night.records[-1]["reason"]
+    taken = {"choice": "go_on", "by": "head-of-it", "because": "the door is next"}
+    night.event("begin", "freeze_legacy", **late, past_last_safe=taken)
+    assert night.records[-1]["past_last_safe_moment"]["decided_by"] == "head-of-it"
+
+
+def test_the_rehearsals_say_what_is_usual_until_a_run_does(night: Night) -> None:
+    learned = {"expected": {"sync_data": 9.0}, "clock": {}}
+    assert night.open(replace(GOLIVE, learned=learned))["run"]["expected"] == {"sync_data": 9.0}
+    night.through("preflight")
+    again = night.open(replace(GOLIVE, learned=learned, gone_session=night.run["session"]))
+    assert set(again["run"]["expected"]) == {"preflight", "sync_data"}

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 from ansible_collections.dfr.golive.plugins.plugin_utils._progress import Course, Narrator, stage_of
 
 JOURNAL = "dfr.golive.journal"
@@ -191,3 +194,49 @@ def test_an_unreachable_host(narrator: Narrator) -> None:
 def test_what_a_playbook_says(narrator: Narrator, message: Any, lines: list[str]) -> None:
     said_lines = narrator.ok("ansible.builtin.debug", "a", {"msg": message})
     assert [line.text.strip() for line in said_lines] == lines
+
+
+NIGHT = {
+    "door": "1970-01-01T00:05:00.000000Z",
+    "last_safe": "1970-01-01T01:00:00.000000Z",
+    "timezone": "Pacific/Kiritimati",
+}
+
+
+def projected(narrator: Narrator, seconds: float, clock: dict[str, Any]) -> str:
+    done = NAMES[2:7]
+    opened(narrator, expected={"freeze_legacy": 10.0, "enable_users": seconds - 10.0}, done=done, clock=clock)
+    narrator.play(FREEZE)
+    narrator.task("Raise the fence")
+    return narrator.waiting()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said_of_it"),
+    [(300.0, "as planned"), (600.0, "5 min 00 s later"), (100.0, "3 min 20 s earlier")],
+)
+def test_the_projected_end_is_held_against_the_plan(
+    narrator: Narrator, seconds: float, said_of_it: str
+) -> None:
+    at = NIGHT | {"timezone": "UTC"}
+    assert f"(planned 00:05, {said_of_it})" in projected(narrator, seconds, at)
+
+
+def test_times_are_the_country_s(narrator: Narrator) -> None:
+    text = projected(narrator, 300.0, NIGHT)
+    zone = datetime.fromtimestamp(300, ZoneInfo("Pacific/Kiritimati"))
+    assert f"door opens at about {zone:%H:%M:%S} (planned {zone:%H:%M}" in text
+    assert "turn back by" in text
+
+
+def test_past_the_last_safe_moment_that_is_said(clock: Clock) -> None:
+    narrator = Narrator(clock, lambda: 4000.0, 100)
+    assert "the last safe moment to turn back was 01:00" in projected(
+        narrator, 1.0, NIGHT | {"timezone": "UTC"}
+    )
+
+
+def test_without_a_night_nothing_is_held_against_it(narrator: Narrator) -> None:
+    text = projected(narrator, 20.0, {})
+    assert "planned" not in text
+    assert "turn back" not in text
