@@ -41,7 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer: dict[str, Any] = self._execute_module(
             module_name=MODULE, module_args={**args, "letters": letters, "night": night}, task_vars=task_vars
         )
-        if answer.get("failed") or answer.get("unreachable"):
+        if answer.get("failed") or answer.get("unreachable") or args.get("keep") is not None:
             return answer
         try:
             answer["text"] = told(letters, answer, facts)
@@ -75,7 +75,7 @@ def facts_of(args: Mapping[str, Any], declared: _plan.Declared) -> Facts:
 
 
 def written(args: Mapping[str, Any], facts: Facts, readers: Sequence[Reader]) -> list[dict[str, Any]]:
-    """The messages of the moment asked for; of all moments when none is.
+    """The messages of the moment asked for, or of those to be laid ready; of all moments when none is.
 
     Raises:
         GoliveError: the moment doesn't exist or can't be written, or an own text is wrong.
@@ -86,6 +86,8 @@ def written(args: Mapping[str, Any], facts: Facts, readers: Sequence[Reader]) ->
         lacking = _messages.missing(moment, facts)
         if lacking:
             raise GoliveError(f"{moment} can't be written: {lacking}.", remedy="Give it, then send.")
+    kept = args.get("keep")
+    chosen = [moment] if moment else list(_messages.MOMENTS if kept is None else kept)
     own = str(args.get("texts_dir") or "")
     folder = Path(own) if own else None
     if folder and not folder.is_dir():
@@ -103,7 +105,7 @@ def written(args: Mapping[str, Any], facts: Facts, readers: Sequence[Reader]) ->
             },
             "text": _messages.text(name, reader, facts, folder),
         }
-        for name in ([moment] if moment else _messages.MOMENTS)
+        for name in chosen
         for reader in readers
     ]
 

@@ -14,12 +14,17 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _events, _phases
-from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, Postbox, split_text
+from ansible_collections.dfr.golive.plugins.module_utils import _events, _kept, _phases
+from ansible_collections.dfr.golive.plugins.module_utils._announce import (
+    Audience,
+    MailServer,
+    Postbox,
+    split_text,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner, Record, Writer
 from ansible_collections.dfr.golive.plugins.module_utils._run import Outcome, RunState, Status, compute
@@ -247,3 +252,87 @@ def _by_webhook(ways: Ways, letter: Letter) -> Mapping[str, Any]:
     raw, headers = _events.signed(event, receiver.secret, time.time())
     ways.post(receiver, raw, headers)
     return {"event_id": event["id"]}
+
+
+# --- what the run sends by itself -------------------------------------------------------------------------------------
+
+
+def outbox(book_: Journal) -> Path:
+    """Where messages lie ready for a run that sends them by itself."""
+    return book_.folder / "outbox.json"
+
+
+def keep(book_: Journal, letters: Sequence[Mapping[str, Any]], post: Mapping[str, Any]) -> bool:
+    """Lay messages ready, or take them away when there are none; whether anything changed.
+
+    Args:
+        letters: ``moment``, ``audience`` and ``text`` of each.
+        post: what `ways_of` makes the ways of.
+    """
+    path = outbox(book_)
+    if not letters:
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+    content = {"letters": list(letters), "post": dict(post)}
+    if _kept.recall(path) == content:
+        return False
+    _kept.replace(path, content)
+    return True
+
+
+def ways_of(post: Mapping[str, Any], kept: Path) -> Ways:
+    """
+    Args:
+        post: ``title``, ``mail`` (see `MailServer`), ``ca_path`` and ``webhook`` (``url``, ``secret``).
+        kept: the file of `Postbox`.
+
+    Raises:
+        GoliveError: the webhook isn't an address of the web.
+    """
+    hook, ca_path = post.get("webhook") or {}, str(post.get("ca_path") or "")
+    receiver = _events.Receiver.from_dict({**hook, "ca_path": ca_path}) if hook.get("url") else None
+    return Ways(Postbox(MailServer.from_dict(post["mail"], ca_path), kept, str(post["title"])), receiver)
+
+
+def moment_of(record: Record) -> str:
+    """The message that a record of the country's journal calls for; empty for none."""
+    if record["event"] == "begin" and record["phase"] == _phases.WINDOW_OPENS:
+        return "freeze"
+    rolled_back = record["event"] == "close" and record.get("outcome") == Outcome.ROLLED_BACK.value
+    return "rolled_back" if rolled_back else ""
+
+
+def tell_apart(journal: Journal) -> None:
+    """Send what the last record calls for and lies ready, in a process of its own: a run waits for no mail server.
+
+    What couldn't be sent stays intended; playbooks/communicate.yml shows it, and sends it.
+    """
+    book_ = book(journal.folder.parent, journal.country)
+    if not outbox(book_).exists():
+        return
+    reading, _holder = journal.read()
+    moment = moment_of(reading.records[-1]) if reading.records else ""
+    if moment:
+        _events.apart(lambda: send_kept(journal, book_, moment))
+
+
+def send_kept(
+    journal: Journal, book_: Journal, moment: str, post: Callable[..., None] = _events.post
+) -> None:
+    """Send the messages of a moment that lie ready.
+
+    Raises:
+        GoliveError: the journal doesn't say that it is so, or not all could be sent.
+    """
+    content = _kept.recall(outbox(book_)) or {"letters": []}
+    scope = scope_of(moment, journal, "")
+    letters = [
+        Letter(moment, scope, Audience.from_dict(raw["audience"]), raw["text"])
+        for raw in content["letters"]
+        if raw["moment"] == moment
+    ]
+    if letters:
+        kept = _kept.kept_path(str(journal.folder.parent), journal.country, "announcements")
+        ways = ways_of(content["post"], kept)
+        send(book_, letters, replace(ways, post=post))

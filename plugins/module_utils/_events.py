@@ -187,9 +187,14 @@ def _waiting(journal: Journal) -> list[Record]:
 
 
 def deliver_apart(journal: Journal, receiver: Receiver) -> None:
-    """`deliver` in a process of its own, which nobody waits for and which holds on to nothing of ours."""
+    """`deliver` in a process of its own."""
     if receiver.url.startswith("https:"):
         trust(receiver.ca_path)
+    apart(lambda: deliver(journal, receiver))
+
+
+def apart(work: Callable[[], Any]) -> None:
+    """Do something in a process of its own, which nobody waits for and which holds on to nothing of ours."""
     first = os.fork()
     if first:
         os.waitpid(first, 0)
@@ -201,6 +206,6 @@ def deliver_apart(journal: Journal, receiver: Receiver) -> None:
             for stream in range(3):
                 os.dup2(null, stream)
             os.closerange(3, 1024)
-            deliver(journal, receiver)
+            work()
     finally:
         os._exit(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _events, _metrics
+from ansible_collections.dfr.golive.plugins.module_utils import _communication, _events, _metrics
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._run import compute
@@ -54,3 +54,7 @@ def tell(journal: Journal, observers: dict[str, Any] | None, warn: Callable[[str
             _events.deliver_apart(journal, receiver)
         except (OSError, GoliveError) as exc:
             warn(f"The event wasn't sent (golive_observers.events_url): {one_line(exc)}.")
+    try:
+        _communication.tell_apart(journal)
+    except (OSError, GoliveError) as exc:
+        warn(f"The audiences weren't told (golive_communication): {one_line(exc)}.")

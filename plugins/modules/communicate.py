@@ -101,6 +101,13 @@ options:
     description: Jinja2 template of that page on the controller.
     type: path
     default: ''
+  keep:
+    description:
+      - Lays the messages of these moments ready on the state host, for the run to send them by itself. An empty list
+        takes them away. Nothing is sent now.
+    type: list
+    elements: str
+    choices: [freeze, rolled_back]
   letters:
     description: The messages; the controller fills it in.
     type: list
@@ -146,48 +153,51 @@ messages:
   description: All messages, with what the journal says of each; empty for nothing, then intended, then sent.
   type: list
   elements: dict
-  returned: success
+  returned: unless they were laid ready
   sample:
     - {moment: day_before, audience: enumerators, way: mail, state: sent}
 refused:
   description: By moment, why its messages would be refused now.
   type: dict
-  returned: success
+  returned: unless they were laid ready
 text:
   description: The same for people.
   type: str
-  returned: success
+  returned: unless they were laid ready
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _communication, _events, _kept
-from ansible_collections.dfr.golive.plugins.module_utils._announce import (
-    MAIL_OPTIONS,
-    Audience,
-    MailServer,
-    Postbox,
-)
-from ansible_collections.dfr.golive.plugins.module_utils._communication import Letter, Ways
+from ansible_collections.dfr.golive.plugins.module_utils import _communication, _kept
+from ansible_collections.dfr.golive.plugins.module_utils._announce import MAIL_OPTIONS, Audience
+from ansible_collections.dfr.golive.plugins.module_utils._communication import Letter
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, run_module
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 
 MOMENTS = ["week_before", "day_before", "freeze", "live", "delayed", "rolled_back", "hypercare_end"]
 
 
-def ways(params: dict[str, Any]) -> Ways:
-    path = _kept.kept_path(params["state_dir"], params["country"], "announcements")
-    hook = params["webhook"]
-    receiver = _events.Receiver.from_dict({**hook, "ca_path": params["ca_path"]}) if hook.get("url") else None
-    return Ways(Postbox(MailServer.from_params(params), path, params["title"]), receiver)
+def post_of(params: dict[str, Any]) -> dict[str, Any]:
+    mail = {name.removeprefix("mail_"): params[name] for name in MAIL_OPTIONS if name.startswith("mail_")}
+    return {
+        "title": params["title"],
+        "mail": mail,
+        "ca_path": params["ca_path"],
+        "webhook": params["webhook"],
+    }
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     journal = Journal(params["state_dir"], params["country"])
     book = _communication.book(params["state_dir"], params["country"])
-    how, letters, refused = ways(params), [], {}
+    if params["keep"] is not None:
+        if module.check_mode:
+            return {"changed": False}
+        return {"changed": _communication.keep(book, params["letters"], post_of(params))}
+    path = _kept.kept_path(params["state_dir"], params["country"], "announcements")
+    how, letters, refused = _communication.ways_of(post_of(params), path), [], {}
     for moment in [params["moment"]] if params["moment"] else MOMENTS:
         try:
             scope = _communication.scope_of(moment, journal, params["night"])
@@ -230,6 +240,7 @@ def main() -> None:
             "note": {"type": "raw", "default": ""},
             "dest": {"type": "path", "default": ""},
             "template": {"type": "path", "default": ""},
+            "keep": {"type": "list", "elements": "str", "choices": ["freeze", "rolled_back"]},
             "letters": {"type": "list", "elements": "dict", "default": []},
             "night": {"type": "str", "default": ""},
             **MAIL_OPTIONS,

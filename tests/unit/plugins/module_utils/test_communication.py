@@ -240,6 +240,75 @@ def test_nobody_is_told_what_is_not_so(tmp_path: Path, moment: str, state: str) 
     assert "status.yml" in refused.value.remedy
 
 
+# --- what the run sends by itself -------------------------------------------------------------------------------------
+
+POST = {
+    "title": "Tonga",
+    "mail": {"host": "mail", "port": 25, "sender": "golive@tonga.example"},
+    "webhook": {"url": HOOK.url},
+}
+
+
+def kept(moment: str) -> dict[str, Any]:
+    return {
+        "moment": moment,
+        "audience": {"name": "a0", "language": "en", "to": ["a0@tonga.example"]},
+        "text": TEXT,
+    }
+
+
+def test_messages_are_laid_ready_once_and_taken_away(tmp_path: Path) -> None:
+    book = _communication.book(tmp_path, "tonga")
+    assert _communication.keep(book, [kept("freeze")], POST)
+    assert not _communication.keep(book, [kept("freeze")], POST)
+    assert _communication.outbox(book).stat().st_mode & 0o777 == 0o600
+    assert _communication.keep(book, [], POST)
+    assert not _communication.keep(book, [], POST)
+    assert not _communication.outbox(book).exists()
+
+
+@pytest.mark.parametrize(
+    ("record", "moment"),
+    [
+        ({"event": "begin", "phase": "freeze_legacy"}, "freeze"),
+        ({"event": "begin", "phase": "sync_data"}, ""),
+        ({"event": "refused", "phase": "freeze_legacy"}, ""),
+        ({"event": "close", "phase": "", "outcome": "rolled_back"}, "rolled_back"),
+        ({"event": "close", "phase": "", "outcome": "live"}, ""),
+        ({"event": "stop", "phase": "", "outcome": "stopped"}, ""),
+    ],
+)
+def test_only_two_records_call_for_a_message(record: dict[str, str], moment: str) -> None:
+    assert _communication.moment_of(record) == moment
+
+
+def test_what_lies_ready_is_sent_when_it_is_so_and_once(
+    tmp_path: Path, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, book = told(tmp_path, "freeze_legacy"), _communication.book(tmp_path, "tonga")
+    _communication.keep(book, [kept("freeze"), kept("rolled_back")], POST)
+    monkeypatch.setattr(_communication, "ways_of", lambda _post, path: ways(path.parent, post))
+    for _again in range(2):
+        _communication.send_kept(journal, book, "freeze", post.take)
+    assert len(post.mails) == len(post.events) == 1
+    with pytest.raises(GoliveError, match="wasn't rolled back"):
+        _communication.send_kept(journal, book, "rolled_back", post.take)
+
+
+def test_a_run_tells_apart_from_itself_and_only_where_something_lies_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(_events, "apart", lambda work: work())
+    monkeypatch.setattr(_communication, "send_kept", lambda _journal, _book, moment: sent.append(moment))
+    journal = told(tmp_path, "lock_config", "rolled_back")
+    _communication.tell_apart(journal)
+    assert not sent
+    _communication.keep(_communication.book(tmp_path, "tonga"), [kept("rolled_back")], POST)
+    _communication.tell_apart(journal)
+    assert sent == ["rolled_back"]
+
+
 def test_a_webhook_that_is_no_address_is_refused() -> None:
     with pytest.raises(GoliveError, match="isn't a web address"):
         _events.Receiver.from_dict({"url": "file:///etc/passwd"})
