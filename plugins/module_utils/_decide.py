@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._night import Learned
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     FINALIZE,
     Outcome,
@@ -21,6 +20,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
 )
 
 ROLLBACK_PLAYBOOK = "playbooks/rollback.yml"
+NOTHING_LEARNED = Learned()
 SAY_WHY = "Give -e golive_reason='<why>' -e golive_approver='<who has approved it>'; both are journalled."
 
 
@@ -40,7 +40,7 @@ class Request:
         reason: why it goes back after users were let in, or why the way back is closed.
         approver: who has approved it.
         reverse: the way back that the inventory chooses.
-        learned: what plan and rehearsals say, see `_night.learned`; empty for a rollback.
+        learned: what plan and rehearsals say of a live run.
     """
 
     mode: str
@@ -54,7 +54,7 @@ class Request:
     reason: str = ""
     approver: str = ""
     reverse: str = "none"
-    learned: Mapping[str, Any] = field(default_factory=dict)
+    learned: Learned = NOTHING_LEARNED
 
     def lacking(self) -> list[str]:
         """What has to be said before something is done that only people may decide."""

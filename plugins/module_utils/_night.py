@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,23 @@ from ansible_collections.dfr.golive.plugins.module_utils import _clock, _phases,
 from ansible_collections.dfr.golive.plugins.module_utils._journal import stamp
 
 
-def learned(state_dir: str | Path, country: str, night: Mapping[str, Any]) -> dict[str, Any]:
-    """``expected`` (median seconds by phase) and ``clock``, which is empty where no night is set.
+@dataclass(frozen=True)
+class Learned:
+    """What plan and rehearsals say of a live run; empty for any other.
+
+    Attributes:
+        rehearsals: every rehearsal of the country, the oldest first.
+        expected: median seconds by phase; only those that are known.
+        clock: stamps of the planned night, see `clock`; empty where no night is set.
+    """
+
+    rehearsals: tuple[_rehearsals.Rehearsal, ...] = ()
+    expected: Mapping[str, float] = field(default_factory=dict)
+    clock: Mapping[str, str] = field(default_factory=dict)
+
+
+def learned(state_dir: str | Path, country: str, night: Mapping[str, Any]) -> Learned:
+    """What a live run begins with.
 
     Args:
         night: ``plan``, ``holds``, ``ttl`` and ``timezone``, as `run_open` takes them.
@@ -25,16 +40,15 @@ def learned(state_dir: str | Path, country: str, night: Mapping[str, Any]) -> di
     Raises:
         GoliveError: the plan can't be meant, or the journal of the rehearsals isn't what was written.
     """
-    rehearsals = [asdict(one) for one in _rehearsals.read(_rehearsals.book(state_dir, country))]
-    seconds = _plan.measured(rehearsals)
-    return {
-        "expected": {name: seconds[name].median for name in _phases.NAMES if name in seconds},
-        "clock": clock(rehearsals, night),
-    }
+    rehearsals = tuple(_rehearsals.read(_rehearsals.book(state_dir, country)))
+    kept = [asdict(one) for one in rehearsals]
+    seconds = _plan.measured(kept)
+    expected = {name: seconds[name].median for name in _phases.NAMES if name in seconds}
+    return Learned(rehearsals, expected, clock(kept, night))
 
 
-def clock(rehearsals: Iterable[Mapping[str, Any]], night: Mapping[str, Any]) -> dict[str, Any]:
-    """Stamps of the planned night; see `learned`."""
+def clock(rehearsals: Iterable[Mapping[str, Any]], night: Mapping[str, Any]) -> dict[str, str]:
+    """``door``, ``end`` and ``last_safe`` (stamps; see `_clock.UNKNOWN`) and ``timezone``; see `learned`."""
     declared = _plan.understood(night.get("plan"), night.get("holds") or ())
     if declared.end is None:
         return {}

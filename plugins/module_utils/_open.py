@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _clock, _gates, _phases, _rehearsals, _triggers
+from ansible_collections.dfr.golive.plugins.module_utils import (
+    _clock,
+    _gates,
+    _phases,
+    _rehearsals,
+    _triggers,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._decide import (
     ROLLBACK_PLAYBOOK,
     Decision,
@@ -181,8 +187,8 @@ def _opened(
     golive = request.intent == "golive"
     # What was kept to compare with is gone once the way back is closed.
     plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
-    rehearsals = _rehearsals.read(_rehearsals.book(journal.folder.parent, journal.country))
-    clock = request.learned.get("clock", {}) if golive and not live else {}
+    learned = request.learned
+    clock = learned.clock if not live else {}
     sentence = _sentence(journal.country, decision, run_id, plan, request.reverse)
     summary = " ".join([sentence, *notes, *_clock.sentences(clock)])
     return {
@@ -201,10 +207,10 @@ def _opened(
                 for one in runs
                 if one.id != (run.id if run else run_id)
             ]
-            + [_rehearsals.as_run(one) for one in rehearsals],
-            "rehearsals": [asdict(one) for one in rehearsals],
-            "expected": {**request.learned.get("expected", {}), **usual_seconds(runs)},
-            "clock": clock,
+            + [_rehearsals.as_run(one) for one in learned.rehearsals],
+            "rehearsals": [asdict(one) for one in learned.rehearsals],
+            "expected": {**learned.expected, **usual_seconds(runs)},
+            "clock": dict(clock),
             "window_open_seconds": _window_open_seconds(run, stamp(journal.clock())),
         },
         "summary": summary,

@@ -207,10 +207,10 @@ holder:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _night
 from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._night import Learned, learned
 from ansible_collections.dfr.golive.plugins.module_utils._open import open_run
 
 
@@ -230,7 +230,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         reason=params["reason"],
         approver=params["approver"],
         reverse=params["reverse"],
-        learned=_night.learned(params["state_dir"], params["country"], params) if live else {},
+        learned=learned(params["state_dir"], params["country"], params) if live else Learned(),
     )
     # When the lock is held, the action plugin looks on the controller whether its holder is gone, and asks again.
     return open_run(journal, request)

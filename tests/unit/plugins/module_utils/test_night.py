@@ -28,21 +28,21 @@ def test_the_rehearsals_say_what_is_usual_and_set_the_clock(tmp_path: Path) -> N
     for seconds in (60.0, 120.0, 60.0):
         rehearse(tmp_path, **dict.fromkeys(NAMES, seconds), rollback=5 * seconds)
     learned = _night.learned(tmp_path, "demo", NIGHT)
-    assert learned["expected"] == dict.fromkeys(NAMES, 60.0)
-    assert learned["clock"]["door"] == "2026-11-22T07:08:00.000000Z"
-    assert learned["clock"]["last_safe"] == "2026-11-22T10:49:00.000000Z"
-    assert learned["clock"]["timezone"] == "Pacific/Tongatapu"
+    assert learned.expected == dict.fromkeys(NAMES, 60.0)
+    assert learned.clock["door"] == "2026-11-22T07:08:00.000000Z"
+    assert learned.clock["last_safe"] == "2026-11-22T10:49:00.000000Z"
+    assert learned.clock["timezone"] == "Pacific/Tongatapu"
 
 
 def test_a_night_without_a_rehearsed_way_back_is_unknown(tmp_path: Path) -> None:
     rehearse(tmp_path, sync_data=9.0)
-    assert _night.learned(tmp_path, "demo", NIGHT)["clock"]["last_safe"] == _clock.UNKNOWN
+    assert _night.learned(tmp_path, "demo", NIGHT).clock["last_safe"] == _clock.UNKNOWN
     declared = {**NIGHT, "plan": {**PLAN, "rollback_minutes": 10}}
-    assert _night.learned(tmp_path, "demo", declared)["clock"]["last_safe"] == "2026-11-22T10:49:00.000000Z"
+    assert _night.learned(tmp_path, "demo", declared).clock["last_safe"] == "2026-11-22T10:49:00.000000Z"
 
 
 def test_without_a_night_there_is_no_clock(tmp_path: Path) -> None:
-    assert _night.learned(tmp_path, "demo", {}) == {"expected": {}, "clock": {}}
+    assert _night.learned(tmp_path, "demo", {}) == _night.Learned()
 
 
 def test_a_damaged_book_of_rehearsals_is_refused(tmp_path: Path) -> None:

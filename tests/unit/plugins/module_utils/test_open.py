@@ -20,6 +20,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._journal import (
     LockHeldError,
     LockLostError,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._night import Learned
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 from night import FAIL, GOLIVE, ME, OTHER, PASS, ROLLBACK, UNKNOWN, Night
 
@@ -495,7 +496,7 @@ def test_past_the_last_safe_moment_the_window_asks_for_a_decision(night: Night) 
 
 
 def test_the_rehearsals_say_what_is_usual_until_a_run_does(night: Night) -> None:
-    learned = {"expected": {"sync_data": 9.0}, "clock": {}}
+    learned = Learned(expected={"sync_data": 9.0})
     assert night.open(replace(GOLIVE, learned=learned))["run"]["expected"] == {"sync_data": 9.0}
     night.through("preflight")
     again = night.open(replace(GOLIVE, learned=learned, gone_session=night.run["session"]))
