@@ -26,6 +26,7 @@ lab: setup ## bring up a fresh lab country
 .PHONY: clean-lab
 clean-lab: setup ## remove every container, network and volume of the lab, and nothing else
 	molecule destroy --scenario-name default
+	ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml
 
 .PHONY: demo
 demo: lab ## a whole go-live of the lab country, then the window and where the report is

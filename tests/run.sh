@@ -64,6 +64,12 @@ campaign() { # each case begins with a picture of the lab, and the lab is left a
     passed=$((passed + $(python -c 'import json; print(json.load(open("artifacts/chaos.json"))["cases"])')))
 }
 
+rehearsal() {
+    PYTHONPATH=tests/stories tested rehearsal tests/rehearsal
+    count artifacts/rehearsal.log
+    ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml
+}
+
 fresh_lab() {
     molecule destroy --scenario-name default
     molecule create --scenario-name default
@@ -88,6 +94,7 @@ step 'story: rollback from each phase' story rollback
 step 'story: stop after each phase and resume' story resume
 step 'a fresh lab' fresh_lab
 step 'faults: killed on the way, and what came of it' campaign
+step 'a rehearsal on a clone, and its way back' rehearsal
 step 'story: the whole go-live' story golive
 test -s artifacts/story-golive.log
 printf '\n%d steps in %d s\n%d passed, 0 failed\n' "$steps" $((SECONDS - started)) "$passed"

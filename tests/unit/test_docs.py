@@ -31,6 +31,7 @@ IMPORT = "ansible.builtin.import_playbook"
 PLAYED = {
     "tests/unit/": ("tests/run.sh", "tests/unit"),
     "tests/integration/": ("molecule/faults/verify.yml", "tests/integration"),
+    "tests/rehearsal/": ("tests/run.sh", "tests/rehearsal"),
     "tests/awx/": ("Makefile", "pytest -q tests/awx"),
     "tests/runner/": ("Makefile", "pytest -q tests/runner"),
 }
