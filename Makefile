@@ -8,6 +8,8 @@ export VIRTUAL_ENV := $(VENV)
 export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTHON_FILES := plugins tests molecule noxfile.py
+REHEARSED := $(CURDIR)/inventories/demo
+SIGNED := $(CURDIR)/inventories/demo/.lab/signed/inventories/demo
 
 .PHONY: help
 help: ## what can be made
@@ -29,16 +31,12 @@ clean-lab: setup ## remove every container, network and volume of the lab, and n
 	ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml
 
 .PHONY: demo
-demo: lab ## a whole go-live of the lab country, then the window and where the report is
+demo: lab ## a rehearsal on a clone, the three teams' signatures by the lab's keys, the go-live; then where the report is
 	ansible-playbook playbooks/prepare.yml
-	ansible-playbook golive.yml
-	@python tests/demo_summary.py artifacts/demo/latest/report.json
-
-.PHONY: demo-signed
-demo-signed: lab ## the same with criteria and the three teams' signatures, by the lab's keys
-	ansible-playbook playbooks/prepare.yml
-	inventory="$$(python molecule/default/signoffs.py)" && \
-	  ansible-playbook golive.yml -i "$$inventory" -e golive_artifacts_dir="$(CURDIR)/artifacts"
+	python molecule/default/signoffs.py lay-out
+	$(MAKE) --no-print-directory rehearse REHEARSED="$(SIGNED)"
+	python molecule/default/signoffs.py sign
+	ansible-playbook golive.yml -i "$(SIGNED)" -e golive_artifacts_dir="$(CURDIR)/artifacts"
 	@python tests/demo_summary.py artifacts/demo/latest/report.json
 
 .PHONY: rehearse
@@ -48,7 +46,7 @@ rehearse: setup ## the whole plan on an isolated clone of the running lab, made 
 	    -e @inventories/demo-rehearsal/group_vars/all/rehearsal.yml && \
 	  molecule/default/clone.sh && \
 	  ansible-playbook playbooks/rehearse.yml -i inventories/demo-rehearsal \
-	    -e golive_rehearsal_clone_seconds=$$((SECONDS - started))
+	    -e golive_rehearsal_of="$(REHEARSED)" -e golive_rehearsal_clone_seconds=$$((SECONDS - started))
 
 .PHONY: lint
 lint: setup ## formatters, ruff, mypy, ansible-lint, antsibull checks

@@ -4,12 +4,14 @@
 
 """The lab's three teams decide: their keys, their criteria, the evidence of tonight, and their signatures.
 
-``signoffs.py`` writes a signed copy of the demo inventory into ``.lab/signed/inventories/demo`` and prints its path;
-``make demo-signed`` goes live with it. What a team reads before it signs goes to the standard error.
+``signoffs.py lay-out`` writes a copy of the demo inventory into ``.lab/signed/inventories/demo``, with a night,
+criteria and evidence of its own, and prints its path; ``signoffs.py sign`` has the teams sign it. ``make demo``
+rehearses in between and then goes live with it. What a team reads before it signs goes to the standard error.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -127,15 +129,24 @@ def key(person: str) -> Path:
     return path
 
 
-def copied() -> Path:
-    """The demo inventory once more, with signatures asked for."""
-    target = LAB / "signed" / "inventories" / "demo"
+def place() -> Path:
+    return LAB / "signed" / "inventories" / "demo"
+
+
+def copied(start: datetime, end: datetime) -> Path:
+    """The demo inventory once more, with a night set, and a rehearsal and signatures asked for."""
+    target = place()
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(DEMO, target, ignore=shutil.ignore_patterns(".lab", "signoffs"))
     (target / ".lab").symlink_to(LAB)
     country = target / "group_vars" / "all" / "country.yml"
     content = yaml.safe_load(country.read_text(encoding="utf-8"))
-    country.write_text(yaml.safe_dump({**content, "preflight_signoffs": "signed"}), encoding="utf-8")
+    content |= {
+        "preflight_signoffs": "signed",
+        "preflight_rehearsal_days": 1,
+        "golive_plan": {"start": start.isoformat(), "end": end.isoformat(), "rollback_minutes": 5},
+    }
+    country.write_text(yaml.safe_dump(content), encoding="utf-8")
     return target
 
 
@@ -145,10 +156,11 @@ def signed(command: str, person: str, inventory: Path, *more: str) -> None:
     subprocess.run(words, check=True, stdout=sys.stderr)
 
 
-def main() -> None:
+def lay_out() -> Path:
+    """The inventory with all that is decided by, and nobody's decision yet."""
     now = datetime.now(UTC).replace(microsecond=0)
     end = now + timedelta(hours=4)
-    inventory = copied()
+    inventory = copied(now, end)
     folder = inventory / "signoffs"
     (folder / "evidence").mkdir(parents=True)
     for name, text in evidence(now, end).items():
@@ -162,10 +174,24 @@ def main() -> None:
     }
     lines = [" ".join([person, *keys[person]]) for person in people]
     (folder / "allowed_signers").write_text("\n".join([*lines, ""]), encoding="ascii")
+    return inventory
+
+
+def sign() -> None:
+    """Each team's decision, and the one waiver."""
+    inventory = place()
     signed("waive", "delivery-lead", inventory, "--criterion", WAIVED[0], "--reason", WAIVED[1])
-    for person in people:
+    for _title, person in TEAMS.values():
         signed("sign", person, inventory)
-    print(inventory)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The lab's three teams decide.")
+    parser.add_argument("command", choices=["lay-out", "sign"])
+    if parser.parse_args().command == "sign":
+        sign()
+    else:
+        print(lay_out())
 
 
 if __name__ == "__main__":

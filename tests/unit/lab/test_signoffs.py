@@ -26,10 +26,9 @@ def test_the_lab_signs_and_only_its_open_secrets_are_waived(
     lab = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(lab)
     monkeypatch.setattr(lab, "LAB", tmp_path)
-    lab.main()
-    said = capfd.readouterr()
-    inventory = Path(said.out.strip())
-    assert "Your decision is GO" in said.err
+    inventory = lab.lay_out()
+    lab.sign()
+    assert "Your decision is GO" in capfd.readouterr().err
     gates = [passed(f"{name}.ops", "") for name in ("host", "system", "clock", "hypercare")]
     found = _papers.judge(
         _papers.Asked(inventory / "signoffs", "demo", datetime.now(UTC), gates, sources=[str(inventory)])
