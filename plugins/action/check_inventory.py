@@ -17,13 +17,8 @@ from ansible.inventory.manager import InventoryManager
 from ansible.plugins.action import ActionBase
 from ansible.vars.manager import VariableManager
 from ansible_collections.dfr.golive.plugins.module_utils import _apart, _rehearsals
-from ansible_collections.dfr.golive.plugins.module_utils._inventory import (
-    SECRET_NAME,
-    Broken,
-    Country,
-    check,
-    known_names,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._country import SECRET_NAME, Broken, Country
+from ansible_collections.dfr.golive.plugins.module_utils._inventory import check, known_names
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
