@@ -49,6 +49,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
     restore,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._side import SIDE_OPTIONS, Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import (
     answering,
     filestore_bytes,
@@ -56,7 +57,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import (
     megabytes,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity
-from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import SIDE_OPTIONS, Side, Watch
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Watch
 
 if TYPE_CHECKING:
     import psycopg

@@ -140,7 +140,7 @@ def refuse_unreadable(way: Way) -> None:
 
 def _fence(way: Way) -> None:
     """Production's last write has been; what was acknowledged until now comes back, nothing new is."""
-    with connect(way.production.admin(), autocommit=True) as admin:
+    with connect(way.production.maintenance(), autocommit=True) as admin:
         _fence_postgres.raise_fence(
             admin,
             way.production.name,
@@ -154,7 +154,7 @@ def _fence(way: Way) -> None:
 def _demand_frozen(way: Way) -> None:
     """Staging must still be fenced by this run: if anybody else wrote there, two registers would have to be merged."""
     way.staging.demand_identity()
-    with connect(way.staging.admin(), autocommit=True) as admin:
+    with connect(way.staging.maintenance(), autocommit=True) as admin:
         _fence_postgres.check_fence(
             admin,
             way.staging.name,
@@ -170,7 +170,7 @@ def _give_back_our_changes(way: Way) -> None:
     Users whom it held back and the door never let in are active there.
     """
     name = way.production.name
-    with connect(way.production.admin()) as admin:
+    with connect(way.production.maintenance()) as admin:
         settings = recall(admin, _odoo_settings.KEPT_BEFORE, name)
         held = recall(admin, _users.KEPT_HELD, name) is not None
         let_in = recall(admin, _users.KEPT_OPENING, name) is not None

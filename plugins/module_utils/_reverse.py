@@ -32,10 +32,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._filestore import Remote
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
-from ansible_collections.dfr.golive.plugins.module_utils._odoo_settings import require_identity
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
-    POSTGRES_OPTIONS,
-    PostgresLogin,
     connect,
     forget,
     keep,
@@ -50,6 +47,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     subscription,
     unsubscribe,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._side import SIDE_OPTIONS, Side
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     check_published,
     create_slot,
@@ -83,11 +81,6 @@ ENVIRONMENT: dict[str, str] = {
 }
 """Tables that say something about an environment and nothing about the country; they never go back."""
 
-SIDE_OPTIONS: dict[str, Any] = {
-    **POSTGRES_OPTIONS,
-    "app_role": {"type": "str", "required": True},
-    "uuid": {"type": "str", "required": True},
-}
 REVERSE_OPTIONS: dict[str, Any] = {
     "run_id": {"type": "str", "required": True},
     "country": {"type": "str", "required": True},
@@ -114,36 +107,6 @@ REVERSE_OPTIONS: dict[str, Any] = {
     },
     "limit_seconds": {"type": "int", "default": 600},
 }
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two databases.
-
-    Attributes:
-        login: the operator's way in.
-        app_role: the application's role.
-        uuid: ``database.uuid`` as the inventory has it.
-    """
-
-    login: PostgresLogin
-    app_role: str
-    uuid: str
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> Side:
-        return cls(PostgresLogin.from_params(params), params["app_role"], params["uuid"])
-
-    @property
-    def name(self) -> str:
-        return self.login.database
-
-    def admin(self) -> PostgresLogin:
-        return self.login.to(self.login.maintenance_database)
-
-    def demand_identity(self) -> None:
-        with connect(self.login) as conn:
-            require_identity(conn, self.uuid)
 
 
 @dataclass(frozen=True)
@@ -222,7 +185,7 @@ def remembered(way: Way) -> dict[str, Any] | None:
     Raises:
         GoliveError: it belongs to another run.
     """
-    with connect(way.production.admin()) as conn:
+    with connect(way.production.maintenance()) as conn:
         kept = recall(conn, KIND, way.production.name)
     if kept is not None and kept["run_id"] != way.run_id:
         raise GoliveError(
@@ -234,7 +197,7 @@ def remembered(way: Way) -> dict[str, Any] | None:
 
 def remember(way: Way, state: dict[str, Any]) -> None:
     """Replace what is kept."""
-    with connect(way.production.admin(), autocommit=True) as conn:
+    with connect(way.production.maintenance(), autocommit=True) as conn:
         done = conn.execute(
             "update dfr_golive.kept set state = %s where kind = %s and name = %s",
             (json.dumps(state), KIND, way.production.name),
@@ -268,7 +231,7 @@ def prepare(way: Way) -> dict[str, Any]:
             "tables": len(relations),
             "identities": {r.label: [r.schema, r.name, r.identity, r.index] for r in relations},
         }
-        with connect(way.production.admin()) as admin:
+        with connect(way.production.maintenance()) as admin:
             keep(admin, KIND, way.production.name, way.run_id, kept)
     with connect(way.production.login) as conn:
         _keep_whole_rows(conn, relations)
@@ -487,7 +450,7 @@ def drop(way: Way) -> dict[str, Any]:
             dropped.append(f"publication {way.pair.label}")
     with connect(way.production.login) as conn:
         _restore_identities(conn, kept["identities"])
-    with connect(way.production.admin(), autocommit=True) as admin:
+    with connect(way.production.maintenance(), autocommit=True) as admin:
         forget(admin, KIND, way.production.name)
     return {"changed": True, "dropped": dropped}
 

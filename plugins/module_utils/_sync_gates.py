@@ -18,10 +18,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import client_major
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     Plan,
-    Side,
     check_source_fence,
     look,
     refuse_other_run,

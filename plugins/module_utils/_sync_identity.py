@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect, driver
-from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Plan, Side
+from ansible_collections.dfr.golive.plugins.module_utils._side import Side
+from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Plan
 
 SETTINGS_TABLE = "ir_config_parameter"
 

@@ -29,13 +29,12 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     one_line,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
-    POSTGRES_OPTIONS,
-    PostgresLogin,
     connect,
     driver,
     recall,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._replication import REPLICA_OPTIONS, Pair, Reach
+from ansible_collections.dfr.golive.plugins.module_utils._side import SIDE_OPTIONS, Side
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,11 +44,6 @@ FENCE = "sync"
 MAKING = "sync.incoming"
 COPY = _replication.KIND
 
-SIDE_OPTIONS: dict[str, Any] = {
-    **POSTGRES_OPTIONS,
-    "app_role": {"type": "str", "required": True},
-    "uuid": {"type": "str", "required": True},
-}
 FILESTORE_OPTIONS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "owner": {"type": "str", "required": True},
@@ -89,32 +83,6 @@ SYNC_REQUIRED_IF = [
     ("method", "replication", ("source", "filestore", "replication")),
     ("method", "dump", ("source", "filestore")),
 ]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two databases, and who it must be.
-
-    Attributes:
-        login: the operator's way in.
-        app_role: the application's role, which owns the data.
-        uuid: ``database.uuid`` as the inventory has it.
-    """
-
-    login: PostgresLogin
-    app_role: str
-    uuid: str
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> Side:
-        return cls(PostgresLogin.from_params(params), params["app_role"], params["uuid"])
-
-    @property
-    def name(self) -> str:
-        return self.login.database
-
-    def maintenance(self) -> PostgresLogin:
-        return self.login.to(self.login.maintenance_database)
 
 
 @dataclass(frozen=True)

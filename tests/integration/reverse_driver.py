@@ -76,12 +76,12 @@ def freeze(where: Way) -> dict[str, Any]:
 
 
 def open_door(where: Way) -> dict[str, Any]:
-    with connect(where.production.admin(), autocommit=True) as admin:
+    with connect(where.production.maintenance(), autocommit=True) as admin:
         return {"changed": lift_fence(admin, where.production.name, purpose="sync").changed}
 
 
 def thaw(where: Way) -> dict[str, Any]:
-    with connect(where.staging.admin(), autocommit=True) as admin:
+    with connect(where.staging.maintenance(), autocommit=True) as admin:
         return {"changed": lift_fence(admin, where.staging.name).changed}
 
 

@@ -14,7 +14,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import _backup
 from ansible_collections.dfr.golive.plugins.module_utils._backup import BackupPlan
 from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError, GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
-from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Side
+from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 
 
 def put(folder: Path, content: bytes) -> str:
