@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's part of journal: which steps a phase was made of, and the wait for signed words where one holds."""
+"""The controller's part of journal: which steps a phase was made of, and the wait for signed words at a hold point."""
 
 from __future__ import annotations
 
@@ -27,25 +27,18 @@ GRACE_SECONDS = 300
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Journals one event, with the steps of a phase that ends.
-
-    Before a phase that holds begins, the hold is journalled, waited for and released.
-    """
+    """Journals one event, with the steps of a phase that ends; a hold is journalled, waited for and released."""
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        holds = arguments.pop("holds", None) or {}
         folder = arguments.pop("signoffs", None)
-        phase = str(arguments.get("phase") or "")
         try:
-            hold = _holds.declared(holds).get(phase)
-            if hold is not None and arguments.get("event") == "begin" and not self._task.check_mode:
-                refused = self._wait(arguments, hold, Path(str(folder)), task_vars)
-                if refused is not None:
-                    return refused
+            if arguments.get("event") == "hold_begin" and not self._task.check_mode:
+                hold = _holds.declared(arguments.get("holds") or {})[str(arguments.get("phase"))]
+                return self._wait(arguments, hold, Path(str(folder)), task_vars)
         except GoliveError as exc:
             return {"failed": True, "msg": str(exc), "remedy": exc.remedy}
         return self._ask(arguments, task_vars)
@@ -62,14 +55,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hold: _holds.Hold,
         folder: Path,
         task_vars: dict[str, Any] | None,
-    ) -> dict[str, Any] | None:
-        """None when the hold is released; otherwise what the task returns."""
+    ) -> dict[str, Any]:
+        """What the task returns: a failure, or the journal's word that the hold is released."""
         limit = int(hold.limit.total_seconds()) + GRACE_SECONDS
-        opened = self._ask({**arguments, "event": "hold_begin", "limit_seconds": limit}, task_vars)
-        if opened.get("failed") or opened.get("unreachable"):
+        opened = self._ask({**arguments, "limit_seconds": limit}, task_vars)
+        if opened.get("failed") or opened.get("unreachable") or opened["released"]:
             return opened
-        if opened["released"]:
-            return None
         asked = Asked(
             folder,
             str(arguments["country"]),
@@ -83,7 +74,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             f"Each of them signs with: {asked.command()}\nand puts both files into {asked.words}."
         )
         standing = self._poll(asked)
-        done = self._ask(
+        return self._ask(
             {
                 **arguments,
                 "event": "hold_finish",
@@ -92,7 +83,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             },
             task_vars,
         )
-        return done if done.get("failed") or done.get("unreachable") else None
 
     @staticmethod
     def _poll(asked: Asked) -> Standing:

@@ -267,17 +267,26 @@ def begin(
     limit_seconds: int = 0,
     last_safe: str = "",
     decision: _clock.Decision = NO_DECISION,
+    *,
+    holds: bool = False,
 ) -> Record:
     """Journal the gates of a phase and the intention to change things.
 
     The lock is good for the phase's own limit from now on; while a phase is at work nobody else may think it dead.
 
     Raises:
-        GoliveError: a gate isn't open, none was asked, an earlier phase isn't done, or it is too late to turn back.
+        GoliveError: a gate isn't open, none was asked, an earlier phase isn't done, people haven't released its hold,
+            or it is too late to turn back.
     """
     now = moment(writer.now())
-    refusal = check_begin(writer.records, writer.prove(session).run_id, phase, raw_gates, out_of_order)
+    run_id = writer.prove(session).run_id
+    refusal = check_begin(writer.records, run_id, phase, raw_gates, out_of_order)
     refusal = refusal or _clock.check(phase, last_safe, now, decision)
+    if holds and not _released(writer.records, run_id, phase):
+        refusal = refusal or GoliveError(
+            f"{phase} may not begin: golive_holds has it wait for people, and nobody has released it in this run.",
+            remedy="Run golive.yml again, without --start-at-task and --step; it waits for them.",
+        )
     gates = [gate.as_dict() for gate in _gates.from_dicts(raw_gates)]
     if refusal:
         brief = str(refusal.returned.get("brief", refusal.sentence))
@@ -342,11 +351,16 @@ def hold_begin(writer: Writer, session: str, asked: dict[str, Any]) -> dict[str,
     if refusal:
         begin(writer, session, phase, asked["gates"], asked["out_of_order"])
     mine = [r for r in writer.records if r["run_id"] == run_id and r["phase"] == phase]
-    released = any(record["event"] == "hold_finish" for record in mine)
+    released = _released(writer.records, run_id, phase)
     if not released:
         mine.append(writer.append(session, "hold_begin", phase, limit_seconds=asked["limit_seconds"]))
     first = next(record for record in mine if record["event"] == "hold_begin")
     return {"released": released, "basis": first["hash"], "since": first["time"]}
+
+
+def _released(records: list[Record], run_id: str, phase: str) -> bool:
+    found = (r for r in records if r["run_id"] == run_id and r["phase"] == phase)
+    return any(record["event"] == "hold_finish" for record in found)
 
 
 def begin_undo(writer: Writer, session: str, phase: str, limit_seconds: int = 0) -> Record:
@@ -427,6 +441,7 @@ def journal_event(journal: Journal, asked: dict[str, Any]) -> dict[str, Any]:
                 asked["limit_seconds"],
                 asked.get("last_safe") or "",
                 _clock.Decision.from_dict(asked.get("past_last_safe") or {}),
+                holds=asked["phase"] in (asked.get("holds") or {}),
             )
         elif event == "hold_begin":
             hold = hold_begin(writer, session, asked)

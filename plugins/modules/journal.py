@@ -71,7 +71,9 @@ options:
       - V(lost) is V(fail) or V(undo_fail) of whatever the session was doing, for when a host was lost and the
         phase can't say so itself.
       - V(close) ends it with the outcome that the journal proves.
-      - V(hold_begin) and V(hold_finish) are what the controller asks for by itself at a V(begin) with O(holds).
+      - V(hold_begin) asks people to say go before a phase begins, and waits for their signed words. The task
+        returns when each team has its quorum, and fails when somebody says no-go or the limit is reached.
+      - V(hold_finish) is what the controller asks for by itself when they have come.
     type: str
     required: true
     choices:
@@ -88,13 +90,13 @@ options:
     default: []
   holds:
     description:
-      - For V(begin), the phases that wait for people's signed words, each with C(teams) and C(limit_minutes).
-      - The task waits until each team has its quorum, and fails when somebody says no-go or the limit is reached.
-      - Used on the controller only, which polls C(holds/<run>) in O(signoffs); nothing is asked at the keyboard.
+      - The phases that wait for people's signed words, each with C(teams) and C(limit_minutes).
+      - At V(hold_begin) the controller polls C(holds/<run>) in O(signoffs); nothing is asked at the keyboard.
+      - At V(begin) one of these phases is refused unless its hold was released in this run.
     type: dict
     default: {}
   signoffs:
-    description: Folder C(signoffs) of the inventory, with C(criteria.yml) and C(allowed_signers); for O(holds).
+    description: Folder C(signoffs) of the inventory, with C(criteria.yml) and C(allowed_signers); for V(hold_begin).
     type: path
   result:
     description:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,14 @@ def country(tmp_path: Path, keys: Path) -> Country:
     return made
 
 
-def sign_when_asked(country: Country, keys: Path, *more: str) -> threading.Thread:
+def sign_when_asked(
+    country: Country, keys: Path, *more: str, meanwhile: Callable[[], None] = lambda: None
+) -> threading.Thread:
     """As the people do: wait until the run holds, then sign what its journal says it asked."""
 
     def people() -> None:
         wait_for(lambda: (country.state / "journal.jsonl").exists() and held(country))
+        meanwhile()
         record = next(record for record in country.records if record["event"] == "hold_begin")
         for person in PEOPLE:
             command = [sys.executable, str(SIGNOFF), "hold", "--inventory"]
@@ -93,3 +97,13 @@ def test_a_refusal_stops_the_run_before_the_phase_and_the_next_run_asks_again(
     country.golive("-e", "golive_until=lock_config")
     people.join()
     assert "applied lock_config" in country.log
+
+
+def test_the_gates_are_asked_again_behind_a_hold(country: Country, keys: Path) -> None:
+    people = sign_when_asked(country, keys, meanwhile=(country.world / "closed_lock_config").touch)
+    said = country.golive(ok=False)
+    people.join()
+    assert "world.lock_config" in said
+    events = [record["event"] for record in country.records if record["phase"] == "lock_config"]
+    assert events[:3] == ["hold_begin", "hold_finish", "refused"]
+    assert "apply lock_config" not in country.log

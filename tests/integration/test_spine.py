@@ -200,11 +200,11 @@ def build(folder: Path) -> Country:
     (home / "roles").mkdir()
     for shared in ("golive", "reverse_path"):
         (home / "roles" / shared).symlink_to(ROOT / "roles" / shared)
-    pattern = (ROOT / "roles/check_health/tasks/main.yml").read_text()
+    pattern = (ROOT / "roles/lock_config/tasks/main.yml").read_text()
     for phase in NAMES:
         tasks = home / "roles" / phase / "tasks"
         tasks.mkdir(parents=True)
-        (tasks / "main.yml").write_text(pattern.replace("check_health", phase))
+        (tasks / "main.yml").write_text(pattern.replace("lock_config", phase))
         evidence = json.dumps(EVIDENCE.get(phase, {"seen": phase}))
         for verb, text in {"gate": GATE, "apply": APPLY, "verify": VERIFY, "undo": UNDO}.items():
             (tasks / f"{verb}.yml").write_text(
@@ -220,6 +220,7 @@ def build(folder: Path) -> Country:
         "golive_languages": ["en"],
         "golive_mode": "live",
         "golive_timezone": "UTC",
+        "golive_dns": {"ttl": 60},
         "golive_state_dir": str(folder / "state"),
         "world": str(country.world),
     }

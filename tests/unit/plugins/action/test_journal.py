@@ -15,10 +15,10 @@ from ansible_collections.dfr.golive.plugins.action import journal
 from ansible_collections.dfr.golive.plugins.action.journal import ActionModule
 from ansible_collections.dfr.golive.plugins.module_utils._holds import Standing
 
-BEGIN = {
+HOLD = {
     "country": "tonga",
     "run_id": "tonga-1",
-    "event": "begin",
+    "event": "hold_begin",
     "phase": "lock_config",
     "gates": [{"name": "one"}],
     "holds": {"lock_config": {"teams": ["fao"], "limit_minutes": 30}},
@@ -80,20 +80,19 @@ class Call:
         return [one["event"] for one in self.asked]
 
 
-def test_what_holds_nowhere_is_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_event_waits_and_check_mode_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: NOBODY)
-    call.run({**BEGIN, "holds": {}})
-    call.run({**BEGIN, "phase": "sync_data"})
-    call.run({**BEGIN, "event": "finish"})
-    call.run(BEGIN, check=True)
-    assert call.events == ["begin", "begin", "finish", "begin"]
-    assert all("holds" not in one and "signoffs" not in one for one in call.asked)
+    call.run({**HOLD, "event": "begin"})
+    call.run({**HOLD, "event": "finish"})
+    call.run(HOLD, check=True)
+    assert call.events == ["begin", "finish", "hold_begin"]
+    assert call.asked[0]["holds"] == HOLD["holds"]
 
 
 def test_they_come_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: EVERYBODY if Clock.current.minute >= 3 else NOBODY)
-    assert call.run(BEGIN) == {"changed": True}
-    assert call.events == ["hold_begin", "hold_finish", "begin"]
+    assert call.run(HOLD) == {"changed": True}
+    assert call.events == ["hold_begin", "hold_finish"]
     assert call.asked[0]["limit_seconds"] == 30 * 60 + 300
     assert call.asked[1]["result"] == {
         "approvals": [{"signer": "project-lead"}],
@@ -111,7 +110,7 @@ def test_they_come_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: NOBODY)
-    answer = call.run(BEGIN)
+    answer = call.run(HOLD)
     assert answer["failed"]
     assert "after 30 minutes" in answer["msg"]
     assert "project-lead" in answer["msg"]
@@ -120,15 +119,15 @@ def test_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_somebody_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: REFUSED)
-    answer = call.run(BEGIN)
+    answer = call.run(HOLD)
     assert "no-go for FAO" in answer["msg"]
     assert call.events == ["hold_begin"]
 
 
 def test_what_was_released_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: NOBODY, hold_begin={"released": True})
-    call.run(BEGIN)
-    assert call.events == ["hold_begin", "begin"]
+    assert call.run(HOLD) == {"released": True}
+    assert call.events == ["hold_begin"]
 
 
 @pytest.mark.parametrize("event", ["hold_begin", "hold_finish"])
@@ -137,12 +136,11 @@ def test_a_journal_that_does_not_take_it_lets_nothing_begin(
     monkeypatch: pytest.MonkeyPatch, event: str, broken: dict[str, Any]
 ) -> None:
     call = Call(monkeypatch, lambda: EVERYBODY, **{event: broken})
-    assert call.run(BEGIN) == broken
-    assert "begin" not in call.events
+    assert call.run(HOLD) == broken
 
 
 def test_a_hold_that_cannot_be_meant_lets_nothing_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(monkeypatch, lambda: EVERYBODY)
-    answer = call.run({**BEGIN, "holds": {"lunch": {}}})
+    answer = call.run({**HOLD, "holds": {"lunch": {}}})
     assert "no hold point" in answer["msg"]
     assert call.asked == []

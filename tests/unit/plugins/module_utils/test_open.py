@@ -343,6 +343,18 @@ def test_a_hold_is_asked_until_it_is_released_and_what_was_signed_first_counts(n
     assert night.journal.evidence(done["files"][0]) == {"a.json": "signed"}
 
 
+def test_a_phase_that_holds_does_not_begin_before_it_is_released(night: Night) -> None:
+    night.open()
+    holds = {"preflight": {}}
+    with pytest.raises(GoliveError, match="nobody has released it in this run"):
+        night.event("begin", "preflight", holds=holds)
+    night.event("hold_begin", "preflight")
+    with pytest.raises(GoliveError, match="nobody has released it in this run"):
+        night.event("begin", "preflight", holds=holds)
+    night.event("hold_finish", "preflight")
+    assert night.event("begin", "preflight", holds=holds)["event"] == "begin"
+
+
 def test_a_hold_of_an_earlier_run_releases_nothing(night: Night) -> None:
     night.open()
     night.event("hold_begin", "preflight")
