@@ -2,12 +2,16 @@
 # Copyright (c) 2026, the dfr.golive contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# clone.sh: staging of the lab into the rehearsal's lab, as a country would restore a backup: a dump and the files. Only
-# reads in the lab. What the registry starts by itself, and the servers it sends mail through, are off in the clone.
+# clone.sh: staging and the old registry of the lab into the rehearsal's lab, as a country would restore a backup: dumps
+# and files. Only reads in the lab. What the registry starts by itself, and the servers it sends mail through, are off in
+# the clone.
 set -euo pipefail
 
 from=dfrlab-staging to=dfrtrial-staging database=dfr_staging
 sql() { docker exec -i -u postgres "$to-db" psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname="$1"; }
+
+docker exec dfrlab-legacy mariadb-dump --single-transaction --databases old_registry \
+  | docker exec -i dfrtrial-legacy mariadb
 
 docker stop --time 10 "$to-odoo" >/dev/null
 sql postgres <<SQL
