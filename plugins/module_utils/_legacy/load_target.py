@@ -101,10 +101,10 @@ class OdooTarget:
         self._many = major is not None and int(major[0]) >= 19
 
     def _call(
-        self, model: str, method: str, *args: Any, context: Mapping[str, Any] = QUIET, **kwargs: Any
+        self, model: str, method: str, *args: Any, context: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
         try:
-            return self._session.call(model, method, *args, context=context, **kwargs)
+            return self._session.call(model, method, *args, context={**QUIET, **(context or {})}, **kwargs)
         except OdooRefusedError as exc:
             raise judged(exc) from exc
 
@@ -142,7 +142,7 @@ class OdooTarget:
             order="id",
             limit=limit,
             load=None,
-            context={**QUIET, "active_test": False, "bin_size": True},
+            context={"active_test": False, "bin_size": True},
         )
         if not isinstance(found, list):
             raise ProbeError(f"search_read of {model} answered {type(found).__name__}, not a list.")
@@ -165,7 +165,7 @@ class OdooTarget:
         """
         fields = list(rows[0][1])
         data = [[f"{module}.{name}", *(values[field] for field in fields)] for name, values in rows]
-        answer = self._call(model, "load", ["id", *fields], data, context={**QUIET, "noupdate": True})
+        answer = self._call(model, "load", ["id", *fields], data, context={"noupdate": True})
         if answer["ids"]:
             return [int(record) for record in answer["ids"]]
         wrong = [said["message"] for said in answer["messages"] if said["type"] == "error"]
