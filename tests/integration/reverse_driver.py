@@ -70,7 +70,7 @@ def way(asked: dict[str, Any]) -> Way:
 
 def freeze(where: Way) -> dict[str, Any]:
     for each, purpose in ((where.staging, "freeze"), (where.production, "sync")):
-        with connect(each.admin(), autocommit=True) as admin:
+        with connect(each.maintenance(), autocommit=True) as admin:
             raise_fence(admin, each.name, run_id=where.run_id, app_role="odoo", purpose=purpose)
     return {}
 
