@@ -63,6 +63,7 @@ def report() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def night() -> dict[str, Any]:
     """Both sides of a rehearsal and its way back: the live country before and after it, and the reports."""
+    run(BIN / "ansible-playbook", "playbooks/prepare.yml")
     before = live()
     said = run("make", "rehearse")
     gone_live = report()
