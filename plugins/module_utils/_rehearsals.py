@@ -12,7 +12,7 @@ or make an old one young.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,11 @@ def keep(journal: Journal, rehearsal: Rehearsal) -> bool:
         raise GoliveError(
             f"The rehearsal {rehearsal.run_id} times {', '.join(more)}, which is no step of the plan."
         )
-    wanted = _without_time(rehearsal)
-    kept = [_without_time(one) for one in read(journal) if one.run_id == rehearsal.run_id]
-    if kept and kept[-1] == wanted:
+    before = [one for one in read(journal) if one.run_id == rehearsal.run_id]
+    # A later session of the same run, such as its way back, doesn't know what the clone took.
+    known = {step: seconds for one in before for step, seconds in one.steps.items()}
+    wanted = _without_time(replace(rehearsal, steps={**known, **rehearsal.steps}))
+    if before and _without_time(before[-1]) == wanted:
         return False
     if journal.tell(rehearsal.run_id, EVENT, mode="rehearsal", rehearsal=wanted) is None:
         raise GoliveError(

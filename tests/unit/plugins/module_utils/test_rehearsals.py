@@ -170,3 +170,13 @@ def test_a_way_back_that_was_rehearsed_passes_and_one_that_was_needed_does_not()
 def test_a_live_run_is_never_kept_as_a_rehearsal() -> None:
     with pytest.raises(GoliveError, match="is no rehearsal"):
         _rehearsals.of_run(a_run(mode="live"), PLAN)
+
+
+def test_a_later_session_of_a_run_forgets_no_step_of_an_earlier_one(tmp_path: Path) -> None:
+    book = _rehearsals.book(tmp_path, "demo")
+    gone_live = _rehearsals.Rehearsal("demo-r-1", "sha256:0", True, {"clone": 30.0, "sync_data": 9.0})
+    assert _rehearsals.keep(book, gone_live)
+    back = _rehearsals.Rehearsal("demo-r-1", "sha256:0", True, {"sync_data": 9.0, "rollback": 5.0})
+    assert _rehearsals.keep(book, back)
+    assert not _rehearsals.keep(book, back)
+    assert _rehearsals.read(book)[-1].steps == {"clone": 30.0, "sync_data": 9.0, "rollback": 5.0}
