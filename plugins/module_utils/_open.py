@@ -282,7 +282,7 @@ def begin(
     run_id = writer.prove(session).run_id
     refusal = check_begin(writer.records, run_id, phase, raw_gates, out_of_order)
     refusal = refusal or _clock.check(phase, last_safe, now, decision)
-    if holds and not _released(writer.records, run_id, phase):
+    if holds and not _released(_of_phase(writer.records, run_id, phase)):
         refusal = refusal or GoliveError(
             f"{phase} may not begin: golive_holds has it wait for people, and nobody has released it in this run.",
             remedy="Run golive.yml again, without --start-at-task and --step; it waits for them.",
@@ -350,17 +350,20 @@ def hold_begin(writer: Writer, session: str, asked: dict[str, Any]) -> dict[str,
     refusal = check_begin(writer.records, run_id, phase, asked["gates"], asked["out_of_order"])
     if refusal:
         begin(writer, session, phase, asked["gates"], asked["out_of_order"])
-    mine = [r for r in writer.records if r["run_id"] == run_id and r["phase"] == phase]
-    released = _released(writer.records, run_id, phase)
+    mine = _of_phase(writer.records, run_id, phase)
+    released = _released(mine)
     if not released:
         mine.append(writer.append(session, "hold_begin", phase, limit_seconds=asked["limit_seconds"]))
     first = next(record for record in mine if record["event"] == "hold_begin")
     return {"released": released, "basis": first["hash"], "since": first["time"]}
 
 
-def _released(records: list[Record], run_id: str, phase: str) -> bool:
-    found = (r for r in records if r["run_id"] == run_id and r["phase"] == phase)
-    return any(record["event"] == "hold_finish" for record in found)
+def _of_phase(records: list[Record], run_id: str, phase: str) -> list[Record]:
+    return [record for record in records if (record["run_id"], record["phase"]) == (run_id, phase)]
+
+
+def _released(records: list[Record]) -> bool:
+    return any(record["event"] == "hold_finish" for record in records)
 
 
 def begin_undo(writer: Writer, session: str, phase: str, limit_seconds: int = 0) -> Record:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from variants import DEMO, Variant, in_container
+from edgelab import on
+from variants import DEMO, Variant
 
 SECRETS: dict[str, str] = yaml.safe_load((DEMO / "group_vars" / "all" / "secrets.yml").read_text())
 
@@ -46,9 +47,7 @@ def test_the_search_finds_what_is_there() -> None:
 
 
 def everything(variant: Variant, output: str) -> str:
-    logs = in_container(
-        "ops", "cat /var/log/*.log /var/log/syslog /var/log/auth.log 2>/dev/null", check=False
-    )
+    logs = on("ops", "cat /var/log/*.log /var/log/syslog /var/log/auth.log 2>/dev/null", check=False)
     return "\n".join([output, variant.everything_kept(), logs])
 
 

@@ -25,6 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from edgelab import on
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "inventories" / "demo"
@@ -104,19 +105,17 @@ class Variant:
 
     def journal(self) -> list[dict[str, Any]]:
         """The records on the conductor; none when there is no journal."""
-        text = in_container(
-            "ops", f"cat {self.state_dir}/*/journal.jsonl {self.state_dir}/journal.jsonl", check=False
-        )
+        text = on("ops", f"cat {self.state_dir}/*/journal.jsonl {self.state_dir}/journal.jsonl", check=False)
         return [json.loads(line) for line in text.splitlines() if line.strip()]
 
     def everything_kept(self) -> str:
         """All that the run left on the conductor and on the controller, as one text."""
-        state = in_container("ops", f"find {self.state_dir} -type f -exec cat {{}} +", check=False)
+        state = on("ops", f"find {self.state_dir} -type f -exec cat {{}} +", check=False)
         here = [path.read_text(errors="replace") for path in self.artifacts.rglob("*") if path.is_file()]
         return "\n".join([state, *here])
 
     def remove(self) -> None:
-        in_container("ops", f"rm -rf {self.state_dir}")
+        on("ops", f"rm -rf {self.state_dir}")
 
 
 @functools.cache
@@ -139,20 +138,8 @@ def prepare() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def in_container(name: str, script: str, *, check: bool = True) -> str:
-    result = subprocess.run(
-        ["docker", "exec", f"dfrlab-{name}", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert not check or result.returncode == 0, result.stderr
-    return result.stdout
-
-
 def psql(environment: str, query: str, database: str = "postgres") -> str:
-    return in_container(
+    return on(
         f"{environment}-db",
         f"su postgres -c \"psql -XAt -v ON_ERROR_STOP=1 -d {database}\" <<'SQL'\n{query}\nSQL\n",
     )
@@ -175,11 +162,11 @@ def world() -> dict[str, str]:
         " where datname in ('postgres', 'dfr_staging', 'dfr_production', 'dfr_production_incoming',"
         " 'dfr_production_before') order by 1"
     )
-    seen = {"legacy": in_container("legacy", f'mariadb --batch --skip-column-names -e "{accounts}"')}
+    seen = {"legacy": on("legacy", f'mariadb --batch --skip-column-names -e "{accounts}"')}
     for end in ("staging", "production"):
         seen[end] = psql(end, f"{roles};\n{databases};")
-    seen["door"] = in_container("production", "cat /srv/dfr/proxy/door.conf")
-    seen["name"] = in_container("ops", "dig +short dfr.demo.test @172.28.50.21")
+    seen["door"] = on("production", "cat /srv/dfr/proxy/door.conf")
+    seen["name"] = on("ops", "dig +short dfr.demo.test @172.28.50.21")
     return seen
 
 
@@ -238,7 +225,7 @@ def tls_server(port: int, days: int) -> Iterator[None]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     folder = f"/tmp/dfr-golive-test-{port}"
-    in_container(
+    on(
         "production",
         f"mkdir -p {folder} && cat > {folder}/server.pem <<'PEM'\n{pem.decode()}PEM\n"
         f"openssl s_server -accept {port} -cert {folder}/server.pem -key {folder}/server.pem -www"
@@ -247,4 +234,4 @@ def tls_server(port: int, days: int) -> Iterator[None]:
     try:
         yield
     finally:
-        in_container("production", f"kill $(cat {folder}/pid); rm -rf {folder}", check=False)
+        on("production", f"kill $(cat {folder}/pid); rm -rf {folder}", check=False)

@@ -132,7 +132,7 @@ def play(playbook: str, *arguments: str) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
-def report() -> dict[str, Any]:
-    path = ROOT / "artifacts/demo/latest/report.json"
+def report(country: str = "demo") -> dict[str, Any]:
+    path = ROOT / "artifacts" / country / "latest/report.json"
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
