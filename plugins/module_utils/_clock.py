@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from ansible_collections.dfr.golive.plugins.module_utils import _phases
+from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 
@@ -47,10 +46,7 @@ def sentences(clock: Mapping[str, Any]) -> list[str]:
     """The clock for people, in the country's time; nothing where no night is set."""
     if not clock:
         return []
-    try:
-        zone: tzinfo = ZoneInfo(clock["timezone"])
-    except (ValueError, OSError):  # a host without time zones says UTC
-        zone = UTC
+    zone = _pages.zone(clock["timezone"])
 
     def local(stamp: str) -> str:
         return moment(stamp).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
@@ -63,19 +59,13 @@ def sentences(clock: Mapping[str, Any]) -> list[str]:
     return [f"{door}; {safe}." if door else f"{safe[0].upper()}{safe[1:]}."]
 
 
-def in_window(phase: str) -> bool:
-    """Whether a phase lies between the fence and the open door, where turning back is still possible."""
-    first, last = (_phases.BY_NAME[name].number for name in (_phases.WINDOW_OPENS, _phases.WINDOW_CLOSES))
-    return first <= _phases.BY_NAME[phase].number <= last
-
-
 def check(phase: str, last_safe: str, now: datetime, decision: Decision) -> GoliveError | None:
     """Why a phase may not begin at this time; None when it may.
 
     Args:
         last_safe: a stamp, `UNKNOWN`, or empty where no night is set.
     """
-    if not last_safe or not in_window(phase):
+    if not last_safe or phase not in _phases.WINDOW:
         return None
     if last_safe == UNKNOWN:
         return GoliveError(
@@ -112,7 +102,7 @@ def check(phase: str, last_safe: str, now: datetime, decision: Decision) -> Goli
 
 def note(phase: str, last_safe: str, now: datetime, decision: Decision) -> dict[str, Any]:
     """What the begin of a phase says about it in the journal: nothing before the last safe moment."""
-    if not last_safe or not in_window(phase) or now <= moment(last_safe):
+    if not last_safe or phase not in _phases.WINDOW or now <= moment(last_safe):
         return {}
     return {
         "past_last_safe_moment": {

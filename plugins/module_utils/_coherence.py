@@ -96,9 +96,8 @@ def check_holds(country: Country) -> Iterator[Problem]:
     spec = country.specs.get("freeze_legacy", {}).get("main", {}).get(name, {})
     lease = country.values.get(name, spec.get("default", 0))
     for phase, hold in holds.items():
-        inside = phase in _phases.NAMES[_phases.BY_NAME[_phases.WINDOW_OPENS].number :]
-        before_open = _phases.BY_NAME[phase].number <= _phases.BY_NAME[_phases.WINDOW_CLOSES].number
-        if isinstance(lease, int) and inside and before_open and 0 < lease < 2 * hold.limit.total_seconds():
+        frozen = phase in _phases.WINDOW and phase != _phases.WINDOW_OPENS
+        if isinstance(lease, int) and frozen and 0 < lease < 2 * hold.limit.total_seconds():
             yield Problem(
                 "golive_holds",
                 f"golive_holds.{phase} waits {hold.limit.total_seconds() / 60:.0f} minutes, but the freeze ends by"

@@ -21,7 +21,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._language import Langua
 
 
 def zone(name: str) -> tzinfo:
-    """The country's time zone; UTC on a controller that doesn't know it."""
+    """The country's time zone; UTC on a machine that doesn't know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -46,6 +46,8 @@ NAMES: tuple[str, ...] = tuple(phase.name for phase in PHASES)
 BY_NAME: dict[str, Phase] = {phase.name: phase for phase in PHASES}
 WINDOW_OPENS: str = next(phase.name for phase in PHASES if phase.opens_window)
 WINDOW_CLOSES: str = next(phase.name for phase in PHASES if phase.closes_window)
+WINDOW: tuple[str, ...] = NAMES[NAMES.index(WINDOW_OPENS) : NAMES.index(WINDOW_CLOSES) + 1]
+"""The phases between the fence and the open door, both included."""
 
 
 def phase_named(name: str, variable: str) -> Phase:

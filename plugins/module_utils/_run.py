@@ -309,8 +309,7 @@ def _end(phase: PhaseState, time: str) -> None:
 
 def _window(records: list[Record]) -> Window:
     window = Window()
-    first, last = (_phases.BY_NAME[name].number for name in (_phases.WINDOW_OPENS, _phases.WINDOW_CLOSES))
-    split = dict.fromkeys(_phases.NAMES[first - 1 : last], 0.0)
+    split = dict.fromkeys(_phases.WINDOW, 0.0)
     mark = session = ""
     held = False
     for record in records:

@@ -98,3 +98,8 @@ def test_people_read_the_clock_in_the_country_s_time() -> None:
     (unknown,) = _clock.sentences({**clock, "door": "", "last_safe": _clock.UNKNOWN})
     assert unknown.startswith("Nobody knows")
     assert _clock.sentences({}) == []
+
+
+def test_a_host_that_does_not_know_the_zone_says_utc() -> None:
+    clock = {"door": SAFE, "end": SAFE, "last_safe": SAFE, "timezone": "Pacific/Nowhere"}
+    assert "2026-11-22 10:43 UTC" in _clock.sentences(clock)[0]

@@ -13,6 +13,7 @@ def test_nine_in_order() -> None:
     assert [phase.number for phase in _phases.PHASES] == list(range(1, 10))
     assert _phases.WINDOW_OPENS == "freeze_legacy"
     assert _phases.WINDOW_CLOSES == "enable_users"
+    assert _phases.NAMES[1:8] == _phases.WINDOW
 
 
 def test_until() -> None:
