@@ -215,10 +215,7 @@ class Sandbox:
         run("docker", "exec", self.vm, "mkdir", "-p", WORK)
 
     def stop(self) -> None:
-        if self.engine is not None:
-            self.engine.kill()
-            self.engine.communicate()
-            self.engine = None
+        self.close()
         for name in (self.vm, self.source.name, self.target.name):
             run("docker", "rm", "-f", "-v", name, check=False)
         for network in (self.network, self.link):
@@ -236,6 +233,13 @@ class Sandbox:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def close(self) -> None:
+        """End the process that is kept, and know it gone: until then it looks as if it could still answer."""
+        if self.engine is not None:
+            self.engine.kill()
+            self.engine.communicate()
+            self.engine = None
 
     def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """One call by the process that is kept for all of them: starting one takes longer than most calls."""
@@ -340,6 +344,7 @@ class Story:
             *("docker", "exec", self.sandbox.vm, "bash", "-c"),
             "pkill -9 -f '[r]eplication_driver|[p]g_dump|[p]g_restore'; true",
         )
+        self.sandbox.close()
 
     def prepared(self) -> Story:
         self("seed")
