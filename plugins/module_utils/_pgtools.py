@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
@@ -24,6 +25,9 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import Postgr
 # Nothing of ours survives a crash of the server half-made: the copy has a name of its own until it is proven, and the
 # swap that gives it the final one commits synchronously, which flushes all that came before.
 FAST_RESTORE = "-c synchronous_commit=off -c maintenance_work_mem=256MB"
+
+DEFINITIONS = "pre-data"
+SECTIONS = (DEFINITIONS, "data", "post-data")
 
 
 class Crew:
@@ -195,6 +199,28 @@ def client_major(program: str = "pg_dump") -> int:
     return int(found.group(1))
 
 
+def refuse_majors(source: int, target: int) -> str:
+    """That a dump of one major version can be made by this host's programs and goes into another; gives all of them.
+
+    Raises:
+        GoliveError: the target is older than the source, or a program is.
+        ProbeError: a program says nothing we understand.
+    """
+    clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
+    said = f"source {source}, target {target}, " + ", ".join(f"{k} {v}" for k, v in clients.items())
+    if target < source:
+        raise GoliveError(
+            f"A database of PostgreSQL {source} can't go into a server of PostgreSQL {target} ({said}).",
+            remedy=f"Upgrade the target's server to PostgreSQL {source} or newer.",
+        )
+    if min(clients.values()) < source:
+        raise GoliveError(
+            f"The programs of this host are too old for PostgreSQL {source} ({said}).",
+            remedy=f"Install postgresql-client-{max(source, target)} on it.",
+        )
+    return said
+
+
 def compress_option(compress: str, major: int) -> str:
     """pg_dump's ``--compress``; before 16 it only knows gzip's levels."""
     if major >= 16 or compress.isdigit():
@@ -239,28 +265,59 @@ def restore(
     *,
     jobs: int,
     role: str | None = None,
+    sections: Sequence[str] = SECTIONS,
     more: Sequence[str] = (),
 ) -> list[str]:
-    """Restore such a directory into the (empty) database of ``login``; its objects belong to ``role``.
+    """Restore such a directory, or its ``sections``, into the database of ``login``; its objects belong to ``role``.
 
     Privileges and owners are each environment's own and don't travel.
     """
-    return crew.run(
-        [
-            "pg_restore",
-            f"--jobs={jobs}",
-            "--exit-on-error",
-            "--no-owner",
-            "--no-privileges",
-            "--no-password",
-            *([f"--role={role}"] if role else []),
-            f"--dbname={login.database}",
-            *more,
-            directory,
-        ],
-        what=f"pg_restore into {login.database} on {login.host}",
-        env={**login.libpq_environment(), "PGOPTIONS": FAST_RESTORE},
-    )[1]
+    what = f"pg_restore into {login.database} on {login.host}"
+    env = {**login.libpq_environment(), "PGOPTIONS": FAST_RESTORE}
+    common = [
+        "--no-owner",
+        "--no-privileges",
+        "--no-password",
+        *([f"--role={role}"] if role else []),
+        *more,
+    ]
+    rest = [section for section in sections if section != DEFINITIONS]
+    warnings = []
+    if DEFINITIONS in sections:
+        with tempfile.NamedTemporaryFile() as script:
+            argv = ["pg_restore", *common, f"--section={DEFINITIONS}", f"--file={script.name}", directory]
+            warnings += crew.run(argv, what=what, env=env)[1]
+            statements = Path(script.name).read_bytes()
+        psql = ["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
+        warnings += crew.run(
+            [*psql, f"--dbname={login.database}"],
+            what=what,
+            env=env,
+            stdin=without_servers_own(statements),
+        )[1]
+    if rest:
+        argv = ["pg_restore", *common, f"--jobs={jobs}", "--exit-on-error", f"--dbname={login.database}"]
+        argv += [f"--section={section}" for section in rest]
+        warnings += crew.run([*argv, directory], what=what, env=env)[1]
+    return warnings
+
+
+# Column options that a server sets by itself, as 15.20 does: no other server takes them.
+_OPTIONS = re.compile(rb"^(ALTER (?:FOREIGN )?TABLE ONLY .+ ALTER COLUMN .+ SET )\((.*)\);\n", re.MULTILINE)
+_SERVERS_OWN = b"pg_attver="
+
+
+def without_servers_own(statements: bytes) -> bytes:
+    """A dump's definitions without the column options that the source's server keeps for itself.
+
+    Its own pg_dump leaves them out; that of another major version knows nothing of them.
+    """
+
+    def kept(found: re.Match[bytes]) -> bytes:
+        options = [o for o in found[2].split(b", ") if not o.startswith(_SERVERS_OWN)]
+        return found[1] + b"(" + b", ".join(options) + b");\n" if options else b""
+
+    return _OPTIONS.sub(kept, statements)
 
 
 def listing(crew: Crew, directory: str) -> list[str]:

@@ -41,7 +41,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, refuse_majors, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
     connect,
@@ -198,9 +198,16 @@ def _drop_copy(pair: Pair) -> list[str]:
 
 
 def _begin(pair: Pair) -> Memory:
-    """Remembered before anything is made: whatever happens next is found again."""
+    """Remembered before anything is made: whatever happens next is found again.
+
+    Raises:
+        GoliveError: the copy can't be made or can't follow; nothing has been changed then.
+    """
+    with connect(pair.source) as conn:
+        source = conn.info.server_version // 10000
     memory = Memory("begun", pair.source.database, pair.target.database)
     with connect(pair.target_admin(), autocommit=True) as admin:
+        refuse_majors(source, admin.info.server_version // 10000)
         refuse_unless_may_subscribe(admin)
         memory.save(admin, pair)
     return memory
@@ -262,7 +269,8 @@ def _section(crew: Crew, pair: Pair, section: str, *more: str) -> list[str]:
         str(dump_directory(pair)),
         jobs=pair.jobs,
         role=pair.owner,
-        more=[f"--section={section}", *more],
+        sections=[section],
+        more=more,
     )
 
 

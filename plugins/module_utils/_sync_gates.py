@@ -16,7 +16,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import _digest, _filest
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import client_major
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_majors
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
@@ -186,19 +186,7 @@ def _rights(plan: Plan) -> Gate:
 
 def _versions(plan: Plan) -> Gate:
     left, right = _both(plan, lambda conn: conn.info.server_version // 10000)
-    clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
-    detail = f"staging {left}, production {right}, " + ", ".join(f"{k} {v}" for k, v in clients.items())
-    if right < left:
-        return failed(
-            "versions.postgresql", detail, "A newer database can't go into an older server; upgrade it."
-        )
-    if min(clients.values()) < left:
-        return failed(
-            "versions.postgresql",
-            detail,
-            f"Install postgresql-client-{left} or newer on the production host.",
-        )
-    return passed("versions.postgresql", detail)
+    return passed("versions.postgresql", refuse_majors(left, right))
 
 
 def _locale(plan: Plan) -> Gate:

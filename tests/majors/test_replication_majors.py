@@ -12,6 +12,7 @@ import sandbox as sb
 from sandbox import Sandbox, Story
 from test_replication import EVERYTHING, SCHEMA, TAMPERING
 
+OPTIONS = "select attname, attoptions from pg_attribute where attrelid = 'farmer'::regclass and attoptions is not null"
 PAIRS = [("13", "17"), ("15", "18"), ("17", "17")]
 
 
@@ -30,7 +31,9 @@ def test_between_majors(box: Sandbox) -> None:
     story.on_source(EVERYTHING.replace("create type mood", "-- create type mood"), user="postgres")
     for name in ("everything", "wide", "log"):
         story.on_source(f"alter table {name} owner to odoo", user="postgres")
+    story.on_source("alter table farmer alter column name set (n_distinct = 500)")
     story.prepared()
+    assert story.on_target(OPTIONS) == "name|{n_distinct=500}"
     story.on_source(
         "update farmer set status = 'validated' where id % 3 = 0; insert into plot (farmer_id) values (7);"
         "delete from farmer_tag_rel where farmer_id < 50; update codes set title = 'new' where kind = 'k1';"
@@ -54,14 +57,24 @@ def test_between_majors(box: Sandbox) -> None:
     story.end_of()
 
 
-def test_a_target_on_which_the_operator_may_not_subscribe_is_refused_before_anything_is_copied() -> None:
-    older = sb.make("dfrolder", "17", "15")
+@pytest.mark.parametrize(
+    ("pair", "why"),
+    [
+        (("17", "15"), "A database of PostgreSQL 17 can't go into a server of PostgreSQL 15"),
+        (("13", "15"), "Before PostgreSQL 16 only a superuser may"),
+    ],
+    ids=["an older server", "no right to subscribe"],
+)
+def test_what_can_not_follow_is_refused_before_anything_is_made(pair: tuple[str, str], why: str) -> None:
+    refusing = sb.make("dfrrefuse", *pair)
     try:
-        older.start()
-        story = Story(older, "create table t (id int primary key)")
-        refused = story.refused("seed")["error"]
-        assert "may not make a subscription" in refused
-        assert "Before PostgreSQL 16 only a superuser may" in refused
-        assert older.target.psql("select count(*) from pg_database where datname like 'story%'") == "0"
+        refusing.start()
+        story = Story(refusing, "create table t (id int primary key)")
+        assert why in story.refused("seed")["error"]
+        for server, databases in ((refusing.source, "1"), (refusing.target, "0")):
+            assert server.psql("select to_regnamespace('dfr_golive') is null") == "t"
+            assert server.psql("select count(*) from pg_replication_slots") == "0"
+            assert server.psql("select count(*) from pg_database where datname like 'story%'") == databases
+        assert story.on_source("select count(*) from pg_publication") == "0"
     finally:
-        older.stop()
+        refusing.stop()

@@ -118,3 +118,50 @@ def test_a_version_we_cannot_read_is_unknown(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Crew, "run", lambda *_a, **_k: ("hello", []))
     with pytest.raises(ProbeError, match="answered 'hello'"):
         _pgtools.client_major()
+
+
+def test_column_options_that_only_their_server_knows_stay_behind() -> None:
+    body = b"CREATE FUNCTION f() AS 'pg_attver=1 is a text here';\n"
+    table = (
+        b"CREATE TABLE public.t (\n    a integer\n);\n"
+        b"ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=26504944);\n"
+        b'ALTER TABLE ONLY public.t ALTER COLUMN "b (c" SET (n_distinct=-0.5, pg_attver=1);\n'
+        b"ALTER FOREIGN TABLE ONLY public.u ALTER COLUMN a SET (pg_attver=2, n_distinct=5);\n"
+        b"ALTER TABLE ONLY public.t ALTER COLUMN name SET (n_distinct_inherited=7);\n"
+    )
+    latin = b"COMMENT ON TABLE public.t IS 'caf\xe9';\n"
+    assert (
+        _pgtools.without_servers_own(body + table + latin)
+        == body
+        + (
+            b"CREATE TABLE public.t (\n    a integer\n);\n"
+            b'ALTER TABLE ONLY public.t ALTER COLUMN "b (c" SET (n_distinct=-0.5);\n'
+            b"ALTER FOREIGN TABLE ONLY public.u ALTER COLUMN a SET (n_distinct=5);\n"
+            b"ALTER TABLE ONLY public.t ALTER COLUMN name SET (n_distinct_inherited=7);\n"
+        )
+        + latin
+    )
+
+
+@pytest.mark.parametrize("version", [17, 18])
+def test_majors_that_go_together(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    monkeypatch.setattr(_pgtools, "client_major", lambda _program: version)
+    assert _pgtools.refuse_majors(17, 18) == (
+        f"source 17, target 18, pg_dump {version}, pg_restore {version}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("majors", "client", "why", "remedy"),
+    [
+        ((17, 15), 18, "can't go into a server of PostgreSQL 15", "Upgrade the target's server"),
+        ((17, 18), 15, "too old for PostgreSQL 17", "Install postgresql-client-18"),
+    ],
+)
+def test_majors_that_do_not(
+    monkeypatch: pytest.MonkeyPatch, majors: tuple[int, int], client: int, why: str, remedy: str
+) -> None:
+    monkeypatch.setattr(_pgtools, "client_major", lambda _program: client)
+    with pytest.raises(GoliveError, match=why) as refused:
+        _pgtools.refuse_majors(*majors)
+    assert remedy in str(refused.value)
