@@ -5,13 +5,14 @@
 """64 bits of a row, as an SQL expression, and the two sums over them that stand for a table.
 
 Each column is hashed to 64 bits under a seed of its own and the hashes are combined by XOR; nothing is allocated for
-the common types, which is why this takes no longer than ``hash_record_extended`` of the bare row although it sees more:
+the common types, which is why this takes less time than ``hash_record_extended`` of the bare row although it sees more:
 
 * PostgreSQL's own hash functions serve equality, which is not sameness: they take numeric 1.0 for 1.00 and 1 for -1,
   -0.0 for 0.0, a month for thirty days, strings for each other that a collation takes for the same, and fold eight
-  bytes of an integer or a timestamp into four, so that 0 and 4294967297 are one. An integer of eight bytes enters a
-  second time by its upper half, zero by its text, strings under the collation C, numbers of any precision by their
-  text; timestamps and their like enter by their binary form, together, in one record;
+  bytes of an integer or a timestamp into four, so that 0 and 4294967297 are one. A seed has eight bytes, and all of
+  them count: an integer of eight bytes goes into its own seed, a timestamp's upper half into the seed for the rest;
+  zero enters by its text, strings under the collation C, numbers of any precision by their text; what is left by its
+  binary form, together, in one record;
 * PostgreSQL's hash of a whole record adds up weighted columns, so that over many rows a value swapped between two of
   them would cancel out. Here a sum over XORs nearly does the same, hence the second sum: over a hash of the hash.
 
@@ -23,6 +24,7 @@ repeated row twice, where an XOR over rows would cancel it out. The count of row
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,31 +51,42 @@ BINARY = {
     "interval": "interval_send",
 }
 
+# What becomes of a zero, which floating point has two of: its text is hashed instead.
+_FLOAT = (
+    "pg_catalog.hashfloat{bytes}extended({{{{c}}}}::pg_catalog.float{bytes}, case when {{{{c}}}} = 0"
+    ' then pg_catalog.hashtextextended({{{{c}}}}::pg_catalog.text collate "C", {{seed}})'
+    " else {{seed}}::pg_catalog.int8 end)"
+)
 _HASHED = {
-    "bool": "pg_catalog.hashint4extended({{c}}::pg_catalog.bool::pg_catalog.int4, {seed})",
+    "bool": "case when {{c}} then {yes} when not {{c}} then {no} end",
     "int2": "pg_catalog.hashint2extended({{c}}::pg_catalog.int2, {seed})",
     "int4": "pg_catalog.hashint4extended({{c}}::pg_catalog.int4, {seed})",
-    "int8": "pg_catalog.hashint8extended({{c}}::pg_catalog.int8, {seed})"
-    " # pg_catalog.hashint4extended(({{c}}::pg_catalog.int8 >> 32)::pg_catalog.int4, {other})",
+    "int8": "pg_catalog.hashint8extended({{c}}::pg_catalog.int8, {{c}}::pg_catalog.int8 # {seed}::pg_catalog.int8)",
     "oid": "pg_catalog.hashoidextended({{c}}::pg_catalog.oid, {seed})",
     "uuid": "pg_catalog.uuid_hash_extended({{c}}::pg_catalog.uuid, {seed})",
-    "float4": "pg_catalog.hashfloat4extended({{c}}::pg_catalog.float4, {seed})"
-    " # case when {{c}} = 0 then pg_catalog.hashtext({{c}}::pg_catalog.text) else 0 end",
-    "float8": "pg_catalog.hashfloat8extended({{c}}::pg_catalog.float8, {seed})"
-    " # case when {{c}} = 0 then pg_catalog.hashtext({{c}}::pg_catalog.text) else 0 end",
+    "float4": _FLOAT.format(bytes=4),
+    "float8": _FLOAT.format(bytes=8),
+    "date": "case when pg_catalog.isfinite({{c}}::pg_catalog.date)"
+    " then pg_catalog.hashint4extended(pg_catalog.date_mi({{c}}::pg_catalog.date, '2000-01-01'), {seed})"
+    ' else pg_catalog.hashtextextended({{c}}::pg_catalog.text collate "C", {seed}) end',
+}
+# The upper half of a timestamp's microseconds since 2000: its lower half cut off. Counted from the first multiple of
+# 2^32 that a timestamp can be, since servers differ in how they round what lies before the origin; what is too far from
+# it to be counted, and what is infinite, enters by its text.
+_STRIDE, _ORIGIN, _END = "4294.967296 s", "4714-11-24 00:53:22.37568 BC", "280000-01-01"
+# The same for servers from PostgreSQL 14 on.
+_HASHED_SINCE_14 = _HASHED | {
+    "timestamp": f"case when {{{{c}}}}::pg_catalog.timestamp between '{_ORIGIN}' and '{_END}'"
+    " then pg_catalog.timestamp_hash_extended({{c}}::pg_catalog.timestamp, pg_catalog.timestamp_hash_extended("
+    f"pg_catalog.date_bin('{_STRIDE}', {{{{c}}}}::pg_catalog.timestamp, '{_ORIGIN}'), {{seed}}))"
+    ' else pg_catalog.hashtextextended({{c}}::pg_catalog.text collate "C", {seed}) end',
 }
 _TEXT = 'pg_catalog.hashtextextended({{c}}::pg_catalog.text collate "C", {seed})'
 # What goes into the one record, since no function takes it and a seed on every version.
-_RECORD = (EXACT | set(BINARY)) - set(_HASHED) - {"numeric"}
+_RECORD = (EXACT | set(BINARY)) - {"numeric"}
 
-# Two sums over ``h``, a row's hash; the second over a hash of it, half by half.
-SUMS = (
-    "coalesce(sum(h), 0)",
-    (
-        "coalesce(sum(pg_catalog.hashint4extended((h >> 32)::pg_catalog.int4, 7046029254386353131)"
-        " # pg_catalog.hashint4extended(((h << 32) >> 32)::pg_catalog.int4, 2862933555777941757)), 0)"
-    ),
-)
+# Two sums over ``h``, a row's hash; the second over a hash of it, in whose seed all of its bits are.
+SUMS = ("coalesce(sum(h), 0)", "coalesce(sum(pg_catalog.hashint8extended(h, h)), 0)")
 
 
 def column_expression(type_name: str) -> str:
@@ -98,12 +111,15 @@ def row_hash(algorithm: str, columns: Sequence[tuple[Any, str]]) -> Any:
         columns: an identifier and the built-in base type of each ('' for other types), in the order of their names.
     """
     sql = require("psycopg.sql", "python3-psycopg")
+    functions = _HASHED_SINCE_14 if algorithm == "record" else _HASHED
     parts, rest = [], []
     for number, (column, kind) in enumerate(columns, 1):
-        if kind in _RECORD:
+        if kind in _RECORD and kind not in functions:
             rest.append(sql.SQL(column_expression(kind)).format(column))
             continue
-        hashed = _HASHED.get(kind, _TEXT).format(seed=2 * number, other=2 * number + 1)
+        hashed = functions.get(kind, _TEXT).format(
+            seed=2 * number, yes=_constant(number, "yes"), no=_constant(number, "no")
+        )
         parts.append(sql.SQL(f"coalesce({hashed}, {-number})").format(c=column))
     if rest or not parts:
         form = {
@@ -112,3 +128,9 @@ def row_hash(algorithm: str, columns: Sequence[tuple[Any, str]]) -> Any:
         }[algorithm]
         parts.append(sql.SQL(form).format(sql.SQL(", ").join(rest)))
     return sql.SQL(" # ").join(parts)
+
+
+def _constant(number: int, value: str) -> int:
+    """64 bits that stand for a value of the column of this number."""
+    digest = hashlib.sha256(f"{number} {value}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _rowhash
 from psycopg import sql
@@ -52,10 +55,29 @@ def test_no_column_is_left_out_and_what_equality_blurs_enters_by_its_binary_form
         said = hashed(algorithm, *kinds)
         assert all(f'"c{i}"' in said for i in range(1, len(kinds) + 1))
         assert said.count(record) == 1
-        for kind in ("timestamp", "timestamptz", "time", "timetz", "interval", "bpchar", "pg_lsn"):
+        for kind in ("timestamptz", "time", "timetz", "interval", "bpchar", "pg_lsn"):
             assert f"{kind}_send(" in said or f"{kind}send(" in said
+        assert ("timestamp_send(" in said) == (algorithm == "text")  # date_bin came with PostgreSQL 14
     assert "hash_numeric" not in said
 
 
 def test_a_table_without_columns_has_rows_too() -> None:
     assert hashed("record") == "pg_catalog.hash_record_extended(row(), 0)"
+
+
+def test_a_boolean_is_one_of_three_constants_of_its_column() -> None:
+    first, second = (hashed("record", *kinds) for kinds in (("bool",), ("int4", "bool")))
+    numbers = [re.findall(r"then (-?\d+)", said) for said in (first, second)]
+    assert all(len(set(found)) == 2 for found in numbers)
+    assert not set(numbers[0]) & set(numbers[1])
+    assert first.endswith("end, -1)")
+
+
+def test_what_is_cut_off_a_timestamp_is_four_bytes() -> None:
+    """The origin must be a multiple of 2^32 microseconds from 2000, where PostgreSQL counts from."""
+    seconds = Decimal(_rowhash._STRIDE.split()[0])
+    assert seconds * 1_000_000 == 1 << 32
+    hour, minute, second = _rowhash._ORIGIN.split()[1].split(":")
+    since_first = (int(hour) * 3600 + int(minute) * 60) * 1_000_000 + int(Decimal(second) * 1_000_000)
+    first = -2_451_545 * 86_400 * 1_000_000  # 4714-11-24 BC, the first day that a timestamp can have
+    assert (first + since_first) % (1 << 32) == 0
