@@ -165,7 +165,7 @@ class Bench:
 
     def full(self) -> dict[str, Any]:
         ours, peer, bare = [], [], []
-        worked: dict[str, list[float]] = {"ours": [], "peer": []}
+        worked: dict[str, list[float]] = {"ours": [], "peer": [], "bare": []}
         for _time in range(3):
             marks = [self.worked()]
             said = self.story.said("verify", full=True)
@@ -175,8 +175,9 @@ class Bench:
             peer.append(self.compare("peer"))
             marks.append(self.worked())
             bare.append(max(self.bare(side) for side in ("source", "target")))
-            worked["ours"].append(marks[1] - marks[0])
-            worked["peer"].append(marks[2] - marks[1])
+            marks.append(self.worked())
+            for name, begun, ended in zip(worked, marks, marks[1:], strict=False):
+                worked[name].append(ended - begun)
         found = figure(
             "verify.full",
             ours,
