@@ -89,8 +89,15 @@ def speed(python: Path, folder: Path, scale: float) -> Iterator[dict[str, Any]]:
                 peer=other[what],
                 peer_name=f"{peer}, batches of {other['batch']}",
                 model=model,
-                server_cpu_seconds=best["cpu"][what],
+                cpu_seconds=cpu(best, what),
+                peer_cpu_seconds=cpu(other, what),
+                peer_rows=other["rows"],
             )
+
+
+def cpu(side: dict[str, Any], what: str) -> dict[str, float]:
+    """Processor seconds of a turn: what a busy machine can't blur as it blurs rows per second."""
+    return {"servers": side["cpu"][what], "client": side["client_cpu"][what]}
 
 
 def three_workers() -> None:

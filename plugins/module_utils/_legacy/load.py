@@ -5,9 +5,10 @@
 """What was staged goes into Odoo: parents before children, several workers, nothing twice, nothing lost.
 
 One thread reads and writes the store and decides; the workers only talk to Odoo. A row and its external id are one
-transaction there where Odoo's `load` takes the row as it is; it is slow with references, so rows that have some are
-created and then named, and a killed run can leave rows that lack their name. While pages are under way, the store
-holds where to look for such rows, and the next run adopts them instead of making them again.
+transaction there: by Odoo's `load` where that takes the row as it is, else by `create`, for `load` looks up every
+reference by itself. An add-on's own `create` can lose the id; such rows are named next, so a killed run can leave some
+that lack their name. While pages are under way, the store holds where to look for them, and the next run adopts them
+instead of making them again.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target imp
     Target,
     external_name,
     give_names,
+    named,
     paged,
     space,
 )
@@ -80,7 +81,7 @@ class Loader:
         source, entity, model: what is loaded into what.
         fields: Odoo's fields of the model.
         conflict: keep, overwrite or reject, for records that were changed in the DFR since.
-        plain: whether Odoo's `load` takes all the values as they are; then a record is never without its name.
+        plain: whether Odoo's `load` takes all the values as they are.
         sleep: for waiting until another transaction is through.
     """
 
@@ -115,16 +116,15 @@ class Loader:
         for part, ids in self._halving(ready, self._make, outcome):
             made = [(row, record) for (row, _values), record in zip(part, ids, strict=True)]
             if not self.plain:
-                self._name(made)
+                self._name_lost(made)
             self._finish(made, {}, outcome, together=True)
             outcome.inserted += len(made)
 
     def _make(self, part: Sequence[Wanted]) -> list[int]:
-        """Records in one transaction: with their external ids where `load` serves, else they are named next."""
-        if not self.plain:
-            return self.target.create(self.model, [values for _row, values in part])
+        """Records in one transaction with their external ids."""
+        make = self.target.load if self.plain else self.target.create_named
         rows = [(external_name(self.entity, row.record.key), values) for row, values in part]
-        return self.target.load(self.model, space(self.source), rows)
+        return make(self.model, space(self.source), rows)
 
     def _update(self, rows: Sequence[Row], outcome: Outcome) -> None:
         names = sorted({name for row in rows for name in row.values})
@@ -221,6 +221,14 @@ class Loader:
         pairs = [(external_name(self.entity, row.record.key), record) for row, record in made]
         if pairs:
             self._patiently(lambda: give_names(self.target, space(self.source), self.model, pairs))
+
+    def _name_lost(self, made: Sequence[tuple[Row, int]]) -> None:
+        """Name what an add-on's own `create` made nameless."""
+        names = [external_name(self.entity, row.record.key) for row, _record in made]
+        mine = [("module", "=", space(self.source)), ("name", "in", names)]
+        if self.target.count("ir.model.data", mine) < len(made):
+            there = named(self.target, space(self.source), names)
+            self._name([pair for pair, name in zip(made, names, strict=True) if name not in there])
 
     def _unname(self, row: Row) -> None:
         """A record that the database deleted with another one leaves its external id behind."""

@@ -44,6 +44,7 @@ class FakeOdoo:
     Attributes:
         tables: model -> id -> values.
         calls: (method, model, number of rows), in order.
+        nameless: external ids that an add-on's own ``create`` loses.
         fault: called before every call with method and model; raise from it to break one.
     """
 
@@ -51,6 +52,7 @@ class FakeOdoo:
         self.tables: dict[str, dict[int, dict[str, Any]]] = {model: {} for model in FIELDS}
         self.calls: list[tuple[str, str, int]] = []
         self.fault: Callable[[str, str], None] = lambda _method, _model: None
+        self.nameless: frozenset[str] = frozenset()
         self._bad = bad
         self._ids = itertools.count(100)
         self._lock = threading.RLock()
@@ -100,13 +102,28 @@ class FakeOdoo:
     def load(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]:
         with self._lock:
             self._call("load", model, len(rows))
-            taken = [name for name, _values in rows if f"{module}.{name}" in self.xids()]
-            assert not taken, "load writes over a record that has the name"
-            ids = self.create(model, [values for _name, values in rows])
-            for (name, _values), record in zip(rows, ids, strict=True):
+            return self._named(model, module, rows)
+
+    def create_named(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]:
+        with self._lock:
+            self._call("create_named", model, len(rows))
+            return self._named(model, module, rows, self.nameless)
+
+    def _named(
+        self,
+        model: str,
+        module: str,
+        rows: Sequence[tuple[str, dict[str, Any]]],
+        nameless: frozenset[str] = frozenset(),
+    ) -> list[int]:
+        taken = [name for name, _values in rows if f"{module}.{name}" in self.xids()]
+        assert not taken, "the name is taken away from the record that has it"
+        ids = self.create(model, [values for _name, values in rows])
+        for (name, _values), record in zip(rows, ids, strict=True):
+            if name not in nameless:
                 said = {"module": module, "name": name, "model": model, "res_id": record, "noupdate": True}
                 self.tables["ir.model.data"][next(self._ids)] = said
-            return ids
+        return ids
 
     def write(self, model: str, changes: Sequence[tuple[int, dict[str, Any]]]) -> dict[int, str]:
         with self._lock:

@@ -290,6 +290,7 @@ def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
     c = country(
         *(farmer(n, values={"name": f"Farmer {n}", "national_id": "N", "consent": True}) for n in range(20))
     )
+    c.odoo.nameless = frozenset(f"farmers-{n}" for n in range(20))
 
     def killed(method: str, model: str) -> None:
         if (method, model) == ("create", "ir.model.data"):
@@ -310,29 +311,36 @@ def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
     assert c.slept == [60.0]
 
 
-def test_killed_after_odoo_loaded_plain_rows_nothing_is_made_twice(country):
-    c = country(*(farmer(n) for n in range(20)))
-    whole = c.odoo.load
+@pytest.mark.parametrize(("call", "names"), [("load", ("name",)), ("create_named", ("name", "consent"))])
+def test_killed_after_odoo_made_the_rows_nothing_is_made_twice(country, call, names):
+    entity = replace(FARMERS, fields={name: Field(name, (name,)) for name in names})
+    c = country(*(farmer(n, values=dict.fromkeys(names, True)) for n in range(20)))
+    whole = getattr(c.odoo, call)
 
     def unheard(model: str, module: str, rows: Any) -> list[int]:
         whole(model, module, rows)
         raise ProbeError("No answer.")
 
-    c.odoo.load = unheard
+    setattr(c.odoo, call, unheard)
     with pytest.raises(ProbeError):
-        c.load()
+        c.load(entity)
     left = len(c.odoo.tables["dfr.farmer"])
     assert left == len(c.odoo.xids()) > 0
-    c.odoo.load = whole
-    tally = c.load()["farmers"]
+    setattr(c.odoo, call, whole)
+    tally = c.load(entity)["farmers"]
     assert (tally.adopted, tally.inserted, tally.same) == (0, 20 - left, left)
     assert len(c.odoo.tables["dfr.farmer"]) == len(c.odoo.xids()) == 20
+    assert ("create", "ir.model.data") not in {called[:2] for called in c.odoo.calls}
     assert c.slept == [60.0]
 
 
 @pytest.mark.parametrize(
     ("fields", "calls"),
-    [(("name", "national_id"), ["load"]), (("name", "consent"), ["create"]), (("country_id",), ["create"])],
+    [
+        (("name", "national_id"), ["load"]),
+        (("name", "consent"), ["create_named"]),
+        (("country_id",), ["create_named"]),
+    ],
 )
 def test_only_values_that_load_takes_as_they_are_go_through_it(country, fields, calls):
     entity = replace(FARMERS, fields={name: Field(name, (name,)) for name in fields})
@@ -340,8 +348,19 @@ def test_only_values_that_load_takes_as_they_are_go_through_it(country, fields, 
     made: list[str] = []
     c.odoo.fault = lambda method, model: made.append(method) if model == "dfr.farmer" else None
     c.load(entity)
-    assert [method for method in made if method in ("load", "create")][:1] == calls
+    assert [method for method in made if method in ("load", "create_named")][:1] == calls
     assert len(c.odoo.xids()) == 1
+
+
+def test_names_that_an_addon_loses_are_given_in_a_second_call(country):
+    entity = replace(FARMERS, fields={"name": Field("name", ("n",)), "consent": Field("consent", ("c",))})
+    c = country(*(farmer(n, values={"name": f"Farmer {n}", "consent": True}) for n in range(20)))
+    c.odoo.nameless = frozenset({"farmers-3", "farmers-17"})
+    assert c.load(entity)["farmers"].inserted == 20
+    stored = {f"__legacy_old.farmers-{key}": found[0] for key, found in c.store.done["farmers"].items()}
+    assert c.odoo.xids() == stored
+    given = [rows for method, model, rows in c.odoo.calls if (method, model) == ("create", "ir.model.data")]
+    assert sum(given) == 2
 
 
 def test_a_lost_store_makes_nothing_twice(country):

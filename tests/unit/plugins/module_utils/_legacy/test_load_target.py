@@ -57,6 +57,20 @@ def test_records_come_with_their_names_in_one_call(odoo):
     assert kwargs["context"]["tracking_disable"] is True
 
 
+def test_create_names_records_too_in_the_same_call(odoo):
+    target, session = odoo([7, 8])
+    assert target.create_named("dfr.farmer", "__legacy_old", ROWS) == [7, 8]
+    ((model, method, args, kwargs),) = session.calls
+    assert (model, method) == ("dfr.farmer", "create")
+    assert args[0] == [
+        {"name": "A", "area": 1.5, "id": "__legacy_old.farmers-1"},
+        {"name": False, "area": 0, "id": "__legacy_old.farmers-2"},
+    ]
+    assert kwargs["context"]["_import_current_module"] == "__legacy_old"
+    assert kwargs["context"]["noupdate"] is True
+    assert kwargs["context"]["tracking_disable"] is True
+
+
 @pytest.mark.parametrize(
     ("messages", "error", "words"),
     [
