@@ -41,10 +41,13 @@ def learned(state_dir: str | Path, country: str, night: Mapping[str, Any]) -> Le
         GoliveError: the plan can't be meant, or the journal of the rehearsals isn't what was written.
     """
     rehearsals = tuple(_rehearsals.read(_rehearsals.book(state_dir, country)))
-    kept = [asdict(one) for one in rehearsals]
-    seconds = _plan.measured(kept)
-    expected = {name: seconds[name].median for name in _phases.NAMES if name in seconds}
-    return Learned(rehearsals, expected, clock(kept, night))
+    return Learned(rehearsals, expected(rehearsals), clock([asdict(one) for one in rehearsals], night))
+
+
+def expected(rehearsals: Iterable[_rehearsals.Rehearsal]) -> dict[str, float]:
+    """Median seconds of each phase, its gates included; only those that were rehearsed."""
+    seconds = _plan.measured(asdict(one) for one in rehearsals)
+    return {name: seconds[name].median for name in _phases.NAMES if name in seconds}
 
 
 def clock(rehearsals: Iterable[Mapping[str, Any]], night: Mapping[str, Any]) -> dict[str, str]:

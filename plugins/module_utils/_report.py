@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -16,7 +16,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases, _timeline
+from ansible_collections.dfr.golive.plugins.module_utils import (
+    _night,
+    _pages,
+    _phases,
+    _rehearsals,
+    _timeline,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Journal, moment
 from ansible_collections.dfr.golive.plugins.module_utils._language import ENGLISH
@@ -119,14 +125,20 @@ def inform(
         "timeline": _timeline.as_dicts(
             record for record in reading.records if run and record["run_id"] == run.id
         ),
-        "usual": usual_seconds(
-            each for each in runs if run and each.id != run.id and each.started < run.started
-        ),
+        "usual": _usual(journal, run, runs) if run else {},
         "evidence": {name: proven[name] for name in wanted if name in proven},
         "evidence_proven": len(proven),
         "watch": _watched(journal) if for_report and run and run.outcome is Outcome.LIVE else {},
         "text": text,
     }
+
+
+def _usual(journal: Journal, run: RunState, runs: Iterable[RunState]) -> dict[str, float]:
+    """What was known when the run began: the seconds of earlier runs, else those of the rehearsals."""
+    book = _rehearsals.book(journal.folder.parent, journal.country)
+    known = [one for one in _rehearsals.read(book) if one.finished < run.started]
+    earlier = usual_seconds(each for each in runs if each.id != run.id and each.started < run.started)
+    return {**_night.expected(known), **earlier}
 
 
 def _watched(journal: Journal) -> dict[str, Any]:

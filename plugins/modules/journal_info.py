@@ -94,7 +94,7 @@ timeline:
   elements: dict
   returned: success
 usual:
-  description: Seconds that each phase took in this country's earlier runs, by its name.
+  description: Seconds that each phase took in this country's earlier runs, or else in its rehearsals, by its name.
   type: dict
   returned: success
 evidence:

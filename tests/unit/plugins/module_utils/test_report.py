@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _open, _report, _validation
+from ansible_collections.dfr.golive.plugins.module_utils import _open, _rehearsals, _report, _validation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, JournalDamageError, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._open import Request
@@ -163,6 +163,19 @@ def test_the_report_follows_its_schema(story: Story, name: str, tmp_path: Path) 
     assert sorted(p.name for p in (tmp_path / "artifacts/demo").iterdir()) == sorted(
         ["latest", report["run_id"]]
     )
+
+
+def test_what_is_usual_comes_from_the_rehearsals_until_a_run_has_said_it(story: Story) -> None:
+    def rehearse(name: str, seconds: float) -> None:
+        book = Journal(story.journal.folder.parent, "demo-rehearsals", story.clock)
+        _rehearsals.keep(
+            book, _rehearsals.Rehearsal(name, "sha256:0", True, {"sync_data": seconds, "clone": 3.0})
+        )
+
+    rehearse("demo-r-1", 9.0)
+    story.open()
+    rehearse("demo-r-2", 90.0)  # after it began
+    assert story.info()["usual"] == {"sync_data": 9.0}
 
 
 def test_a_live_report(story: Story) -> None:
