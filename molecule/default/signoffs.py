@@ -156,8 +156,20 @@ def signed(command: str, person: str, inventory: Path, *more: str) -> None:
     subprocess.run(words, check=True, stdout=sys.stderr)
 
 
-def lay_out() -> Path:
-    """The inventory with all that is decided by, and nobody's decision yet."""
+def images() -> dict[str, str]:
+    """The images that the lab runs, by the part of the country."""
+    units = {"staging": "staging-odoo", "production": "production-odoo", "proxy": "production-proxy"}
+    inspect = ["docker", "inspect", "--format", "{{.Image}}", *(f"dfrlab-{unit}" for unit in units.values())]
+    found = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.split()
+    return dict(zip(units, found, strict=True))
+
+
+def lay_out(images: dict[str, str]) -> Path:
+    """The inventory with all that is decided by, and nobody's decision yet.
+
+    Args:
+        images: name -> digest, as `images` gives it.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     end = now + timedelta(hours=4)
     inventory = copied(now, end)
@@ -166,7 +178,7 @@ def lay_out() -> Path:
     for name, text in evidence(now, end).items():
         (folder / "evidence" / name).write_text(text, encoding="utf-8")
     (folder / "criteria.yml").write_text(
-        yaml.safe_dump(criteria(now, end), sort_keys=False), encoding="utf-8"
+        yaml.safe_dump({**criteria(now, end), "images": images}, sort_keys=False), encoding="utf-8"
     )
     people = [person for _title, person in TEAMS.values()]
     keys = {
@@ -191,7 +203,7 @@ def main() -> None:
     if parser.parse_args().command == "sign":
         sign()
     else:
-        print(lay_out())
+        print(lay_out(images()))
 
 
 if __name__ == "__main__":

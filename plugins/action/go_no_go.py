@@ -24,6 +24,7 @@ OPTIONS: dict[str, Any] = {
     "runs": {"type": "list", "elements": "dict", "default": []},
     "recheck": {"type": "bool", "default": False},
     "evidence": {"type": "dict", "default": {}},
+    "containers": {"type": "list", "elements": "dict", "default": []},
 }
 
 
@@ -50,6 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 sorted(load_extra_vars(self._loader)),
                 sources(variables),
                 Path(str(variables["playbook_dir"])) if "playbook_dir" in variables else None,
+                options["containers"],
             )
             found = _papers.judge(asked)
         except GoliveError as exc:

@@ -47,6 +47,13 @@ options:
       - For a phase that was finished by an earlier run.
     type: bool
     default: false
+  containers:
+    description:
+      - Registered results of M(community.docker.docker_container_info), looped over the country's containers by name.
+      - Each image that C(criteria.yml) declares is compared with what runs; not at a O(recheck).
+    type: list
+    elements: dict
+    default: []
   evidence:
     description: What other checks leave for the journal; signatures, verdicts and files are added to it.
     type: dict

@@ -162,9 +162,9 @@ ATTACKS: dict[str, tuple[Change, str, str]] = {
         "configuration hosts.yml is gone",
     ),
     "image changed": (
-        criteria(lambda c: c["images"].update(odoo="sha256:" + "2" * 64)),
+        criteria(lambda c: c["images"].update(production="sha256:" + "2" * 64)),
         FAO,
-        "image odoo was changed",
+        "image production was changed",
     ),
     "night moved": (
         criteria(lambda c: c.update(end="2026-11-23T05:00:00+13:00")),
@@ -427,9 +427,9 @@ ATTACKS: dict[str, tuple[Change, str, str]] = {
         "which has 1 signers",
     ),
     "an image by its tag": (
-        criteria(lambda c: c["images"].update(odoo="odoo:19")),
+        criteria(lambda c: c["images"].update(production="odoo:19")),
         "criteria.yml",
-        "image odoo without its digest",
+        "image production without its digest",
     ),
     "a report outside": (
         criteria(lambda c: c.update(validation_report="../hosts.yml")),

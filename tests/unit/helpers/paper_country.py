@@ -27,13 +27,19 @@ from ansible_collections.dfr.golive.plugins.module_utils._manifest import Manife
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 PEOPLE = ("head-of-it", "deputy-of-it", "project-lead", "delivery-lead", "stranger")
+IMAGE = "sha256:" + "1" * 64
+RUNS = {
+    "item": {"key": "production", "value": {"unit": "production-odoo"}},
+    "exists": True,
+    "container": {"Image": IMAGE, "Config": {"Image": "odoo:19"}},
+}
 CRITERIA: dict[str, Any] = {
     "cutover": "tonga-1",
     "start": "2026-11-22T20:00:00+13:00",
     "end": "2026-11-23T04:00:00+13:00",
     "timezone": "Pacific/Tongatapu",
     "validation_report": "evidence/validation.json",
-    "images": {"odoo": "sha256:" + "1" * 64},
+    "images": {"production": IMAGE},
     "teams": {
         "national_it": {"title": "National IT", "signers": ["head-of-it", "deputy-of-it"], "quorum": 2},
         "fao": {"title": "FAO", "signers": ["project-lead"]},
@@ -179,7 +185,12 @@ class PaperCountry:
     def found(self, **options: Any) -> _papers.Found:
         asked: dict[str, Any] = {"gates": [passed("host.ops", "It answers.")], **options}
         return _papers.judge(
-            _papers.Asked(self.folder, asked.pop("country", "tonga"), asked.pop("now", NOW), **asked)
+            _papers.Asked(
+                self.folder,
+                asked.pop("country", "tonga"),
+                asked.pop("now", NOW),
+                **{"containers": [RUNS], **asked},
+            )
         )
 
 

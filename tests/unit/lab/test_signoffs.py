@@ -17,6 +17,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import passed
 SCRIPT = Path(__file__).resolve().parents[3] / "molecule" / "default" / "signoffs.py"
 
 
+DIGEST = "sha256:" + "1f" * 32
+RUNS = {
+    "item": {"key": "production", "value": {"unit": "dfrlab-production-odoo"}},
+    "exists": True,
+    "container": {"Image": DIGEST, "Config": {"Image": "dfr-golive-registry"}},
+}
+
+
 def test_the_lab_signs_and_only_its_open_secrets_are_waived(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -26,12 +34,19 @@ def test_the_lab_signs_and_only_its_open_secrets_are_waived(
     lab = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(lab)
     monkeypatch.setattr(lab, "LAB", tmp_path)
-    inventory = lab.lay_out()
+    inventory = lab.lay_out({"production": DIGEST})
     lab.sign()
     assert "Your decision is GO" in capfd.readouterr().err
     gates = [passed(f"{name}.ops", "") for name in ("host", "system", "clock", "hypercare")]
     found = _papers.judge(
-        _papers.Asked(inventory / "signoffs", "demo", datetime.now(UTC), gates, sources=[str(inventory)])
+        _papers.Asked(
+            inventory / "signoffs",
+            "demo",
+            datetime.now(UTC),
+            gates,
+            sources=[str(inventory)],
+            containers=[RUNS],
+        )
     )
     verdicts = {one["name"]: one["verdict"] for one in found.journalled["decided"]["criteria"]}
     assert all(gate.open for gate in found.gates), [gate for gate in found.gates if not gate.open]
