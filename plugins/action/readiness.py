@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils import _gates, _readiness, _rehearsals
+from ansible_collections.dfr.golive.plugins.module_utils import _gates, _readiness, _rehearsals, _runtimes
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._rehearsals import Rehearsal
 
@@ -26,6 +26,8 @@ OPTIONS: dict[str, Any] = {
     "storage": {"type": "raw", "required": True},
     "expected_applications": {"type": "dict", "required": True},
     "door": {"type": "raw", "required": True},
+    "runtimes": {"type": "list", "elements": "dict", "default": []},
+    "expected_runtimes": {"type": "dict", "default": {}},
     "rooms": {"type": "dict", "default": {}},
     "signoffs": {"type": "raw"},
     "rehearsals": {"type": "list", "elements": "dict"},
@@ -68,6 +70,7 @@ def judge(options: Mapping[str, Any]) -> dict[str, Any]:
     _readiness.read_probes(collected, "database", options["databases"], databases, "database")
     _readiness.read_probes(collected, "application", options["applications"], applications, "application")
     _readiness.read_probes(collected, "storage", options["storage"], applications, "filestore")
+    collected.gates += _runtimes.ready(options["expected_runtimes"], options["runtimes"], collected.reachable)
     _readiness.compare(collected, options["max_skew_seconds"], conductor)
     _readiness.read_probes(collected, "door", options["door"], {"production": conductor}, "door")
     _readiness.read_rooms(collected, options["rooms"])

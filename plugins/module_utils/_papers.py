@@ -16,8 +16,8 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _criteria,
     _criteria_probes,
     _go_no_go,
-    _images,
     _manifest,
+    _runtimes,
     _sshsig,
     _strict,
 )
@@ -54,7 +54,7 @@ class Asked:
         extra: names given with -e.
         sources: inventories given with -i.
         playbook: folder of the playbook that was started.
-        containers: what the engines say of the containers, see `_images.check`; not asked on a recheck.
+        containers: what the engines say of the containers, see `_runtimes.images`; not asked on a recheck.
     """
 
     folder: Path
@@ -110,7 +110,7 @@ def judge(asked: Asked) -> Found:
     ended = None if asked.recheck else last_end(asked.runs)
     question = _go_no_go.Question(decision, facts, papers, asked.now, ended, ages=not asked.recheck)
     judged = _go_no_go.judge(question, automatic)
-    images = [] if asked.recheck else _images.check(decision.images, asked.containers)
+    images = [] if asked.recheck else _runtimes.images(decision.images, asked.containers)
     own = [as_typed(asked), *images, *judged.gates]
     if asked.recheck:
         shut = [gate for gate in own if not gate.open]

@@ -62,6 +62,17 @@ options:
     description: Registered result of M(dfr.golive.door_readiness).
     type: raw
     required: true
+  runtimes:
+    description:
+      - Registered results of M(community.docker.docker_container_info) and M(ansible.builtin.systemd_service),
+        looped over the items of O(expected_runtimes).
+    type: list
+    elements: dict
+    default: []
+  expected_runtimes:
+    description: Part of the country -> its C(vm), C(unit) and C(runtime).
+    type: dict
+    default: {}
   rooms:
     description: Later phase -> list of the registered results of its gate.
     type: dict

@@ -30,6 +30,8 @@ def answers() -> dict[str, Any]:
         "storage": looped("storage", {}, "staging", "production"),
         "expected_applications": ends,
         "door": {"gates": [line("door.production")], "facts": {}},
+        "runtimes": [{"item": {"key": "proxy"}, "status": {"LoadState": "loaded"}}],
+        "expected_runtimes": {"proxy": {"vm": "production", "unit": "nginx", "runtime": "systemd"}},
         "rooms": {"switch_dns": [{"gates": [line("dns.record")]}]},
         "signoffs": {"gates": [line("signoff.fao")], "evidence": {"signoffs": [{"team": "fao"}]}},
         "max_skew_seconds": 2.0,
@@ -48,6 +50,6 @@ def test_everything_together() -> None:
 
 def test_nothing_registered_is_nothing_passed() -> None:
     empty = {**answers(), "hosts": {}, "databases": {}, "applications": {}, "storage": {}, "door": {}}
-    seen = judge({**empty, "rooms": {"switch_dns": [{}]}, "signoffs": {}})
+    seen = judge({**empty, "runtimes": [], "rooms": {"switch_dns": [{}]}, "signoffs": {}})
     assert {gate["verdict"] for gate in seen["gates"]} == {"unknown"}
     assert seen["evidence"]["signoffs"] == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _images
+from ansible_collections.dfr.golive.plugins.module_utils import _runtimes
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, Verdict
 
 MINE = "sha256:" + "a" * 64
@@ -22,12 +22,46 @@ def result(image: str = MINE, started_from: str = "odoo:19", **other: Any) -> di
 
 
 def judge(*asked: dict[str, Any], **declared: str) -> Gate:
-    (gate,) = _images.check(declared or {"production": MINE}, asked)
+    (gate,) = _runtimes.images(declared or {"production": MINE}, asked)
     return gate
 
 
+PARTS = {
+    "production": {"vm": "production", "unit": "odoo", "runtime": "docker"},
+    "proxy": {"vm": "production", "unit": "nginx", "runtime": "systemd"},
+}
+PROXY = {"item": {"key": "proxy"}, "status": {"LoadState": "loaded"}}
+
+
+def ready(*asked: dict[str, Any], reachable: tuple[str, ...] = ("production",)) -> list[Verdict]:
+    return [gate.verdict for gate in _runtimes.ready(PARTS, asked, reachable)]
+
+
+def test_what_the_night_restarts_is_there() -> None:
+    assert ready(result(), PROXY) == [Verdict.PASS, Verdict.PASS]
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdicts"),
+    [
+        ([result(exists=False), PROXY], [Verdict.FAIL, Verdict.PASS]),
+        ([result(), {**PROXY, "status": {"LoadState": "not-found"}}], [Verdict.PASS, Verdict.FAIL]),
+        ([result(failed=True, msg="no requests"), PROXY], [Verdict.UNKNOWN, Verdict.PASS]),
+        ([result(), {"item": {"key": "proxy"}, "unreachable": True}], [Verdict.PASS, Verdict.UNKNOWN]),
+        ([result()], [Verdict.PASS, Verdict.UNKNOWN]),
+        ([result(), {**PROXY, "status": {}}], [Verdict.PASS, Verdict.FAIL]),
+    ],
+)
+def test_what_is_not_there_or_does_not_answer(asked: list[dict[str, Any]], verdicts: list[Verdict]) -> None:
+    assert ready(*asked) == verdicts
+
+
+def test_a_host_that_gave_no_answer_was_not_asked() -> None:
+    assert ready(result(), PROXY, reachable=()) == [Verdict.UNKNOWN, Verdict.UNKNOWN]
+
+
 def test_what_is_not_declared_is_not_asked() -> None:
-    assert _images.check({}, [result()]) == []
+    assert _runtimes.images({}, [result()]) == []
 
 
 @pytest.mark.parametrize("seen", [result(), result(OTHER, f"registry.example/odoo@{MINE}")])
