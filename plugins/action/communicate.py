@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dfr.golive.plugins.module_utils import _messages, _pages, _plan
+from ansible_collections.dfr.golive.plugins.module_utils._chain import stamp
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import stamp
 from ansible_collections.dfr.golive.plugins.module_utils._messages import Facts, Reader
 from ansible_collections.dfr.golive.plugins.module_utils._plan_pages import zone_named
 

@@ -15,9 +15,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.dfr.golive.plugins.module_utils import _holds
+from ansible_collections.dfr.golive.plugins.module_utils._chain import moment
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._holds import Asked, Standing
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 from ansible_collections.dfr.golive.plugins.plugin_utils._steps import STEPS, with_steps
 
 MODULE = "dfr.golive.journal"

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.dfr.golive.plugins.module_utils import _processes
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder, Owner
 
 MODULE = "dfr.golive.run_open"
 

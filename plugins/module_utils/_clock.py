@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages, _phases
+from ansible_collections.dfr.golive.plugins.module_utils._chain import moment
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 
 UNKNOWN = "unknown"
 """Stands for the last safe moment where a night is set and nobody has measured the way back."""

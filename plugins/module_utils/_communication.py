@@ -25,8 +25,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._announce import (
     Postbox,
     split_text,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner, Record, Writer
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Writer
 from ansible_collections.dfr.golive.plugins.module_utils._run import Outcome, RunState, Status, compute
 
 SUFFIX = "-messages"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
 from ansible_collections.dfr.golive.plugins.module_utils._night import Learned
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     FINALIZE,

@@ -29,8 +29,9 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.dfr.golive.plugins.module_utils import _kept
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Record
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._run import first_line
 from ansible_collections.dfr.golive.plugins.module_utils._tls import trust
 

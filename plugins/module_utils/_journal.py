@@ -26,14 +26,24 @@ import socket
 import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
-
-Record = dict[str, Any]
+from ansible_collections.dfr.golive.plugins.module_utils._chain import (
+    GENESIS,
+    JournalDamageError,
+    Reading,
+    Record,
+    canonical,
+    seal,
+    stamp,
+    utc_now,
+    verify,
+    without_secrets,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder, LockLostError, Owner
 
 EVENTS = frozenset(
     {
@@ -59,191 +69,15 @@ EVENTS = frozenset(
         "close",
     }
 )
-GENESIS = "0" * 64
+# What a module asks for to find a journal.
+JOURNAL_OPTIONS: dict[str, Any] = {
+    "state_dir": {"type": "path", "required": True},
+    "country": {"type": "str", "required": True},
+}
 MUTEX_LIMIT_SECONDS = 20.0
 TELL_SECONDS = 60
 _COUNTRY = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 _PATH_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}\Z")
-_HASH_TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
-_SECRET_KEY = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|secret|token|api_key|private_key)$", re.IGNORECASE
-)
-
-
-class JournalDamageError(GoliveError):
-    """The journal isn't what was written: nothing goes on until somebody has looked."""
-
-
-class LockHeldError(GoliveError):
-    """Somebody else holds the lock; the failed module returns who."""
-
-    def __init__(self, sentence: str, *, remedy: str, holder: Holder) -> None:
-        super().__init__(sentence, remedy=remedy)
-        self.holder = holder
-        self.returned = {"holder": holder.as_dict()}
-
-
-class LockLostError(GoliveError):
-    """The session that wants to write no longer holds the lock."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def stamp(moment: datetime) -> str:
-    """A moment as the journal writes it: ISO 8601, UTC, microseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def moment(text: str) -> datetime:
-    """The moment a stamp names."""
-    return datetime.fromisoformat(text)
-
-
-def between(start: str, end: str) -> float:
-    """Seconds between two stamps, to the millisecond."""
-    return round((moment(end) - moment(start)).total_seconds(), 3)
-
-
-def canonical(value: Any) -> str:
-    """Canonical JSON: sorted keys, no blanks, ASCII; NaN and what isn't JSON are refused."""
-    try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as exc:
-        raise GoliveError(f"What should be journalled isn't JSON: {one_line(exc)}.") from exc
-
-
-def seal(record: Record) -> str:
-    """The line of a record: its canonical JSON with the hash of that JSON put at its end."""
-    body = canonical(record)
-    digest = hashlib.sha256(body.encode("ascii")).hexdigest()
-    return f'{body[:-1]},"hash":"{digest}"}}'
-
-
-def without_secrets(value: Any) -> Any:
-    """The value with everything blotted out whose key says that it is a secret: a second line of defence."""
-    if isinstance(value, dict):
-        return {
-            str(key): "(not journalled)" if _SECRET_KEY.search(str(key)) else without_secrets(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [without_secrets(inner) for inner in value]
-    return value
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The process on the controller on whose behalf we act; it can be told from every other one.
-
-    Attributes:
-        user, host: who sits where.
-        pid, started: the ``ansible-playbook`` process; its start time tells it from a later namesake.
-        boot_id, pid_namespace: the machine's boot and the process table the number belongs to.
-        command: digest of its command line.
-    """
-
-    user: str = ""
-    host: str = ""
-    pid: int = 0
-    started: str = ""
-    boot_id: str = ""
-    pid_namespace: str = ""
-    command: str = ""
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> Owner:
-        return cls(**{name: raw[name] for name in cls.__dataclass_fields__ if name in raw})
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def where(self) -> str:
-        return f"{self.user or 'somebody'}@{self.host or 'unknown host'} (process {self.pid or 'unknown'})"
-
-    def same_machine(self, other: Owner) -> bool:
-        """Both process numbers belong to one process table, so one can be looked up for the other."""
-        return bool(self.boot_id and self.pid_namespace) and (
-            (self.host, self.boot_id, self.pid_namespace) == (other.host, other.boot_id, other.pid_namespace)
-        )
-
-    def same_process(self, other: Owner) -> bool:
-        return (
-            self.same_machine(other)
-            and bool(self.started)
-            and ((self.pid, self.started) == (other.pid, other.started))
-        )
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds the lock of a country.
-
-    Attributes:
-        session: random; every append proves itself with it.
-        run_id, intent: what the holder is doing.
-        owner: the process on the controller.
-        since, heartbeat: stamps; the heartbeat moves with each record.
-        limit_seconds: how long it may be silent between two records, unless a phase has a limit of its own.
-        renew_before: stamp; who hasn't journalled anything by then counts as gone.
-    """
-
-    session: str
-    run_id: str
-    intent: str
-    owner: Owner
-    since: str
-    heartbeat: str
-    limit_seconds: int
-    renew_before: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> Holder:
-        return cls(
-            session=str(raw["session"]),
-            run_id=str(raw["run_id"]),
-            intent=str(raw["intent"]),
-            owner=Owner.from_dict(raw["owner"]),
-            since=str(raw["since"]),
-            heartbeat=str(raw["heartbeat"]),
-            limit_seconds=int(raw["limit_seconds"]),
-            renew_before=str(raw["renew_before"]),
-        )
-
-    def renewed(self, now: str, limit_seconds: int = 0) -> Holder:
-        """The same with a sign of life, good for the limit from now on."""
-        limit = timedelta(seconds=limit_seconds or self.limit_seconds)
-        return replace(self, heartbeat=now, renew_before=stamp(moment(now) + limit))
-
-    def stale(self, now: datetime) -> bool:
-        """The time it had for its next sign of life is over."""
-        return now > moment(self.renew_before)
-
-    def silent_seconds(self, now: datetime) -> float:
-        """Seconds since the last sign of life; a heartbeat in the future counts as one of now."""
-        return max(0.0, (now - moment(self.heartbeat)).total_seconds())
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a journal holds, verified.
-
-    Attributes:
-        records: all of them, in order.
-        torn: the bytes after the last complete line: an event that was never acknowledged.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    torn: bytes = b""
-
-    @property
-    def head(self) -> str:
-        return str(self.records[-1]["hash"]) if self.records else GENESIS
 
 
 @contextmanager
@@ -288,73 +122,6 @@ def _write_all_or_nothing(handle: int, data: bytes) -> None:
     if written != len(data):
         os.ftruncate(handle, size)
         raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes fitted on the disk")
-
-
-def verify(raw: bytes, country: str, where: str, last_seq: int = 0, last_hash: str = GENESIS) -> Reading:
-    """Read and prove a journal.
-
-    Args:
-        raw: the file's bytes.
-        country: whose journal it must be.
-        where: its path, for messages.
-        last_seq, last_hash: the last acknowledged record as `head.json` remembers it.
-
-    Raises:
-        JournalDamageError: it isn't what was written; the message names the record.
-    """
-    complete, newline, torn = raw.rpartition(b"\n")
-    lines = complete.split(b"\n") if newline else []
-    records: list[Record] = []
-    previous = GENESIS
-    for number, line in enumerate(lines, start=1):
-        record = _verify_line(line, number, country, where, previous)
-        previous = record["hash"]
-        records.append(record)
-    if last_seq > len(records):
-        missing = "the last ones were removed" if records else "it is empty or gone"
-        raise _damage(
-            where, f"ends at record {len(records)}, but {last_seq} records were acknowledged: {missing}"
-        )
-    if last_seq and records[last_seq - 1]["hash"] != last_hash:
-        raise _damage(where, f"has another record {last_seq} than the one that was acknowledged")
-    return Reading(records, torn)
-
-
-def _verify_line(line: bytes, number: int, country: str, where: str, previous: str) -> Record:
-    tail = _HASH_TAIL.search(line)
-    if tail is None:
-        raise _damage(where, f"has no readable record {number}")
-    digest = hashlib.sha256(line[: tail.start()] + b"}").hexdigest()
-    if digest.encode("ascii") != tail.group(1):
-        raise _damage(where, f"was edited: record {number} doesn't match its own hash")
-    try:
-        record: Record = json.loads(line)
-        seq, prev, owner = record["seq"], record["prev"], record["country"]
-        complete = record.keys() >= {"time", "event", "run_id", "session", "phase"}
-    except (ValueError, KeyError, TypeError) as exc:
-        raise _damage(where, f"has a record {number} that isn't one of ours") from exc
-    if not complete:
-        raise _damage(where, f"has a record {number} that isn't one of ours")
-    if owner != country:
-        raise JournalDamageError(
-            f"Record {number} of {where} belongs to the country {owner!r}, not to {country!r}.",
-            remedy="Check golive_country and golive_state_dir: this folder is another country's.",
-        )
-    if prev != previous or seq != number:
-        raise _damage(
-            where, f"has a broken chain at record {number}: records were removed, put in or reordered there"
-        )
-    return record
-
-
-def _damage(where: str, what: str) -> JournalDamageError:
-    return JournalDamageError(
-        f"The journal {where} {what}.",
-        remedy=(
-            f"Restore {where} from a backup of the state host; the reports name the head it had."
-            f" Only if this country starts anew: move the folder {where.rpartition('/')[0]} away."
-        ),
-    )
 
 
 class Writer:

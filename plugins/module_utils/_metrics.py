@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Record, moment
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record, moment
 from ansible_collections.dfr.golive.plugins.module_utils._run import Outcome, RunState, Status
 
 PREFIX = "dfr_golive"

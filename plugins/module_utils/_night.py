@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _clock, _phases, _plan, _rehearsals
-from ansible_collections.dfr.golive.plugins.module_utils._journal import stamp
+from ansible_collections.dfr.golive.plugins.module_utils._chain import stamp
 
 
 @dataclass(frozen=True)

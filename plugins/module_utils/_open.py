@@ -17,6 +17,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _rehearsals,
     _triggers,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record, between, moment, stamp
 from ansible_collections.dfr.golive.plugins.module_utils._decide import (
     ROLLBACK_PLAYBOOK,
     Decision,
@@ -24,16 +25,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._decide import (
     decide,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
-from ansible_collections.dfr.golive.plugins.module_utils._journal import (
-    Holder,
-    Journal,
-    LockHeldError,
-    Record,
-    Writer,
-    between,
-    moment,
-    stamp,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder, LockHeldError
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Writer
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     FINALIZE,
     Outcome,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ansible_collections.dfr.golive.plugins.module_utils._chain import moment
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
-from ansible_collections.dfr.golive.plugins.module_utils._journal import moment
 from ansible_collections.dfr.golive.plugins.module_utils._language import Language
 
 

@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
 
 
 class Processes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
+    _chain,
     _criteria,
     _go_no_go,
     _holds,
@@ -54,7 +55,7 @@ def prove(folder: Path) -> list[Proof]:
     """
     country = folder.resolve().name
     raw = _strict.read(folder, "journal.jsonl", limit=1 << 30)
-    reading = _journal.verify(raw, country, f"{country}/journal.jsonl")
+    reading = _chain.verify(raw, country, f"{country}/journal.jsonl")
     journal = _journal.Journal(str(folder.resolve().parent), country)
     proofs = []
     for run in compute(reading.records):
@@ -106,7 +107,7 @@ def again(kept: dict[str, Any], shown: str) -> _go_no_go.Judged:
 
 
 def _hold_again(
-    journal: _journal.Journal, kept: dict[str, Any], records: list[_journal.Record], done: _journal.Record
+    journal: _journal.Journal, kept: dict[str, Any], records: list[_chain.Record], done: _chain.Record
 ) -> None:
     """The words that released a hold, asked again as of that time, with the keys of the preflight.
 
@@ -120,7 +121,7 @@ def _hold_again(
         if (record["run_id"], record["phase"], record["event"]) == (run_id, phase, "hold_begin")
     )
     decision = _criteria.understood(json.loads(kept["decision"]))
-    since = _journal.moment(first["time"])
+    since = _chain.moment(first["time"])
     hold = _holds.Hold(phase, tuple(decision.teams), timedelta())
     asked = _holds.Asked(Path("signoffs"), done["country"], run_id, hold, first["hash"], since, since)
     papers = {name: text.encode("ascii") for name, text in journal.evidence(done["files"][0]).items()}
@@ -130,7 +131,7 @@ def _hold_again(
         "signoffs",
     )
     names = [name for name in papers if name.endswith(".json")]
-    standing = _holds.judge(asked, decision, keys, names, papers.__getitem__, _journal.moment(done["time"]))
+    standing = _holds.judge(asked, decision, keys, names, papers.__getitem__, _chain.moment(done["time"]))
     if standing.doubts or standing.approvals != done["result"]["approvals"]:
         raise GoliveError(
             f"The hold of {run_id} before {phase} was released by other words than its evidence holds."

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _criteria, _phases, _strict
+from ansible_collections.dfr.golive.plugins.module_utils._chain import moment
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, moment
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 
 EVENT = "rehearsed"
 SUFFIX = "-rehearsals"

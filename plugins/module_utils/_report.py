@@ -23,8 +23,10 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _rehearsals,
     _timeline,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._chain import moment
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Journal, moment
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._language import ENGLISH
 from ansible_collections.dfr.golive.plugins.module_utils._run import (
     Outcome,

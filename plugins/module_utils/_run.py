@@ -13,8 +13,9 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _phases
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record, between
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Record, between
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder
 
 FINALIZE = "finalize"
 

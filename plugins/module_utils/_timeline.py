@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Record, between
+from ansible_collections.dfr.golive.plugins.module_utils._chain import Record, between
 
 ENDS = {
     "begin": "gates",

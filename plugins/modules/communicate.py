@@ -18,6 +18,7 @@ description:
   - Without O(moment), and in check mode, it sends nothing and shows all messages with what became of each.
   - The texts are made on the controller, from the catalogues or the country's own files.
 extends_documentation_fragment:
+  - dfr.golive.journal
   - dfr.golive.mail
 attributes:
   check_mode:
@@ -30,14 +31,6 @@ attributes:
     description: Runs partly on the controller, which makes the texts.
     support: full
 options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
   title:
     description: Name of the country or registry; mails come from it.
     type: str
@@ -173,7 +166,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import _communication, 
 from ansible_collections.dfr.golive.plugins.module_utils._announce import MAIL_OPTIONS, Audience
 from ansible_collections.dfr.golive.plugins.module_utils._communication import Letter
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, run_module
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS, Journal
 
 MOMENTS = ["week_before", "day_before", "freeze", "live", "delayed", "rolled_back", "hypercare_end"]
 
@@ -221,8 +214,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "title": {"type": "str", "required": True},
             "moment": {"type": "str", "default": "", "choices": ["", *MOMENTS]},
             "audiences": {"type": "list", "elements": "dict", "required": True},

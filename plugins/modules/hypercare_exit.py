@@ -12,6 +12,7 @@ module: hypercare_exit
 short_description: Ask whether hypercare may end
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.journal]
 description:
   - Holds what the hypercare watch has seen against the exit criteria that were agreed.
   - Fails with a table while one of them is open, because what follows (closing the way back) can't be undone.
@@ -23,14 +24,6 @@ attributes:
     description: There is nothing to show.
     support: none
 options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
   interval_minutes:
     description: Minutes between two looks of the watch.
     type: int
@@ -81,6 +74,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import _gates
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, run_module
 from ansible_collections.dfr.golive.plugins.module_utils._hypercare import watch_folder
 from ansible_collections.dfr.golive.plugins.module_utils._hypercare_exit import Exit, gates, has_ended
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -106,8 +100,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "interval_minutes": {"type": "int", "required": True},
             "days": {"type": "float", "required": True},
             "hours": {"type": "float", "required": True},

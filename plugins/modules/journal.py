@@ -10,6 +10,7 @@ module: journal
 short_description: Journal one event of a go-live
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.journal]
 description:
   - Appends one record to the journal of a country on the state host, and comes back when it is on the disk.
   - A phase may only begin when every gate passed or was waived; what refuses it is journalled too.
@@ -26,14 +27,6 @@ attributes:
       that a phase was made of to the evidence of its V(finish), where P(dfr.golive.progress#callback) saw them.
     support: full
 options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
   run_id:
     description: The run, as M(dfr.golive.run_open) returned it; empty in check mode.
     type: str
@@ -251,7 +244,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _observers, _open
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS, Journal
 from ansible_collections.dfr.golive.plugins.module_utils._observers import OBSERVER_OPTIONS
 
 
@@ -267,8 +260,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "run_id": {"type": "str", "required": True},
             "session": {"type": "str", "required": True},
             "event": {

@@ -10,6 +10,7 @@ module: journal_info
 short_description: Read where a country stands from its journal
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.journal]
 description:
   - Reads and proves the journal of a country on the state host, the evidence kept with it included, and
     computes from it where the country stands. It takes no lock and changes nothing.
@@ -22,14 +23,6 @@ attributes:
     description: Shows what it changes.
     support: none
 options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
   run_id:
     description: The run to tell of; the last one when empty.
     type: str
@@ -122,7 +115,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS, Journal
 from ansible_collections.dfr.golive.plugins.module_utils._report import inform
 
 
@@ -144,8 +137,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "run_id": {"type": "str", "default": ""},
             "evidence": {"type": "list", "elements": "str", "default": []},
             "for_report": {"type": "bool", "default": False},

@@ -10,6 +10,7 @@ module: plan
 short_description: Write the plan of the night and the runbooks on the controller
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.plan]
 description:
   - Computes the timeline of a go-live (steps, owners, dependencies, hold points, messages) with the seconds that the
     rehearsals took, and the last safe moment to turn back, which is the end of the window without the longest way back
@@ -27,64 +28,6 @@ attributes:
   action:
     description: Runs wholly on the controller.
     support: full
-options:
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
-  title:
-    description: Name of the country for people.
-    type: str
-    required: true
-  timezone:
-    description: Time zone of the country, as the tz database names it.
-    type: str
-    required: true
-  languages:
-    description: Languages of plan and runbooks, the calendar's first; each needs a catalogue.
-    type: list
-    elements: str
-    required: true
-  plan:
-    description: What the country declares of its night, the variable C(golive_plan).
-    type: dict
-    default: {}
-  holds:
-    description: The hold points by phase, the variable C(golive_holds).
-    type: dict
-    default: {}
-  rehearsals:
-    description: What the rehearsals came to, as M(dfr.golive.rehearsals_info) returns them.
-    type: list
-    elements: dict
-    required: true
-  signoffs:
-    description: Folder C(signoffs) of the inventory on the controller; the plan's digest is computed from it.
-    type: path
-    required: true
-  signed:
-    description: Whether the teams sign; the night must then be the one in C(criteria.yml).
-    type: bool
-    default: false
-  ttl:
-    description: TTL of the switched name, in seconds.
-    type: int
-    required: true
-  hypercare_days:
-    description: Days that the registry is watched closely.
-    type: int
-    required: true
-  artifacts_dir:
-    description:
-      - Folder on the controller.
-      - When empty, C(artifacts) beside the folder C(inventories) the inventory lies in, or in the current
-        folder when there is none.
-    type: str
-    default: ''
-  templates:
-    description: Folder on the controller with the Jinja2 templates of the pages.
-    type: path
-    required: true
 seealso:
   - module: dfr.golive.rehearsals_info
 requirements:

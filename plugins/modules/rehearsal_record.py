@@ -70,6 +70,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _rehearsals
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -83,8 +84,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "plan": {"type": "str", "required": True},
             "run": {"type": "dict", "required": True},
             "clone_seconds": {"type": "float", "default": 0},

@@ -10,6 +10,7 @@ module: rehearsals_info
 short_description: Read what the rehearsals of a country came to
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.journal]
 description:
   - Reads and proves the journal of the rehearsals on the live state host, and returns each rehearsal with its seconds.
   - A damaged journal is refused; none at all means that nothing was rehearsed.
@@ -20,15 +21,6 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
 seealso:
   - module: dfr.golive.plan
 """
@@ -62,6 +54,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils import _rehearsals
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -72,8 +65,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
         },
         supports_check_mode=True,
     )

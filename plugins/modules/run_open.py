@@ -10,6 +10,7 @@ module: run_open
 short_description: Open, continue or take back the go-live of a country
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.journal]
 description:
   - Reads and proves the journal of a country on the state host, takes the lock of its one live cutover and
     says where it stands.
@@ -30,14 +31,6 @@ attributes:
       are gone.
     support: full
 options:
-  state_dir:
-    description: Folder on the state host that holds the journals of all countries.
-    type: path
-    required: true
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
   mode:
     description: A live run or a rehearsal.
     type: str
@@ -209,7 +202,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import JOURNAL_OPTIONS, Journal
 from ansible_collections.dfr.golive.plugins.module_utils._night import Learned, learned
 from ansible_collections.dfr.golive.plugins.module_utils._open import open_run
 
@@ -239,8 +233,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state_dir": {"type": "path", "required": True},
-            "country": {"type": "str", "required": True},
+            **JOURNAL_OPTIONS,
             "mode": {"type": "str", "default": "live", "choices": ["live", "rehearsal"]},
             "intent": {"type": "str", "default": "golive", "choices": ["golive", "rollback", "finalize"]},
             "reason": {"type": "str", "default": ""},

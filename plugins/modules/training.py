@@ -10,6 +10,7 @@ module: training
 short_description: Write a role's training on the controller, or score it
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
+extends_documentation_fragment: [dfr.golive.plan]
 description:
   - A training is a role's own steps of the plan with planted incidents and three choices at each, written into
     C(<artifacts_dir>/<country>/training/) with a file of decisions to fill in. Nothing is asked at the keyboard.
@@ -40,63 +41,6 @@ options:
     description: The filled-in file on the controller; none, and the training is written.
     type: path
     default: ''
-  country:
-    description: Short code of the country.
-    type: str
-    required: true
-  title:
-    description: Name of the country for people.
-    type: str
-    required: true
-  timezone:
-    description: Time zone of the country, as the tz database names it.
-    type: str
-    required: true
-  languages:
-    description: Languages of plan and runbooks, the calendar's first; each needs a catalogue.
-    type: list
-    elements: str
-    required: true
-  plan:
-    description: What the country declares of its night, the variable C(golive_plan).
-    type: dict
-    default: {}
-  holds:
-    description: The hold points by phase, the variable C(golive_holds).
-    type: dict
-    default: {}
-  rehearsals:
-    description: What the rehearsals came to, as M(dfr.golive.rehearsals_info) returns them.
-    type: list
-    elements: dict
-    required: true
-  signoffs:
-    description: Folder C(signoffs) of the inventory on the controller; the plan's digest is computed from it.
-    type: path
-    required: true
-  signed:
-    description: Whether the teams sign; the night must then be the one in C(criteria.yml).
-    type: bool
-    default: false
-  ttl:
-    description: TTL of the switched name, in seconds.
-    type: int
-    required: true
-  hypercare_days:
-    description: Days that the registry is watched closely.
-    type: int
-    required: true
-  artifacts_dir:
-    description:
-      - Folder on the controller.
-      - When empty, C(artifacts) beside the folder C(inventories) the inventory lies in, or in the current
-        folder when there is none.
-    type: str
-    default: ''
-  templates:
-    description: Folder on the controller with the Jinja2 templates of the pages.
-    type: path
-    required: true
 seealso:
   - module: dfr.golive.plan
 """

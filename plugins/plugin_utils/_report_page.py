@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages
-from ansible_collections.dfr.golive.plugins.module_utils._journal import between
+from ansible_collections.dfr.golive.plugins.module_utils._chain import between
 from ansible_collections.dfr.golive.plugins.module_utils._language import SOURCE, languages, mark
 from ansible_collections.dfr.golive.plugins.plugin_utils import _charts
 from ansible_collections.dfr.golive.plugins.plugin_utils._charts import Bar, Chart, Row, Share

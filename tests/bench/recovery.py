@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests/chaos"), str(ROOT / ".collections")]
 
 import snapshot  # noqa: E402
 import table  # noqa: E402
-from ansible_collections.dfr.golive.plugins.module_utils import _journal  # noqa: E402
+from ansible_collections.dfr.golive.plugins.module_utils import _chain  # noqa: E402
 from controller import GOLIVE, Controller, Played, wait_until_ready  # noqa: E402
 
 NAMES = ("resume.after_kill", "journal.verify")
@@ -37,15 +37,15 @@ def measure(wanted: Callable[[str], bool], _sizes: tuple[int, ...]) -> Iterator[
 
 
 def verify_seconds() -> float:
-    previous, lines = _journal.GENESIS, []
+    previous, lines = _chain.GENESIS, []
     record = {"time": "2026-11-22T00:30:00.000000Z", "run_id": "demo-1", "session": "s", "country": "demo"}
     record |= {"event": "note", "phase": "", "reason": "x" * 200}
     for seq in range(1, RECORDS + 1):
-        lines.append(_journal.seal({**record, "seq": seq, "prev": previous}))
+        lines.append(_chain.seal({**record, "seq": seq, "prev": previous}))
         previous = lines[-1][-66:-2]
     raw = ("\n".join(lines) + "\n").encode()
     begun = time.perf_counter()
-    read = _journal.verify(raw, "demo", "journal")
+    read = _chain.verify(raw, "demo", "journal")
     seconds = time.perf_counter() - begun
     assert read.head == previous
     return seconds

@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _open
 from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 ME = Owner(user="ops", host="laptop", pid=7, started="70", boot_id="b", pid_namespace="p")

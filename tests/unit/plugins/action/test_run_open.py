@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.dfr.golive.plugins.action import run_open
 from ansible_collections.dfr.golive.plugins.action.run_open import ActionModule
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Holder, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Holder, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._processes import Processes
 
 ME = Owner(user="ops", host="laptop", pid=8, started="80", boot_id="b", pid_namespace="p")

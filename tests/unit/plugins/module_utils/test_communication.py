@@ -19,7 +19,8 @@ from ansible_collections.dfr.golive.plugins.module_utils import _communication, 
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer, Postbox
 from ansible_collections.dfr.golive.plugins.module_utils._communication import Letter, Ways
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 HOOK = _events.Receiver("https://wall.example/", secret="shared")

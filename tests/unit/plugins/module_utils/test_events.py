@@ -19,7 +19,8 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _events
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._events import Receiver
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 
 RECEIVER = Receiver("http://wallboard.test/", "shared")
 OWNER = Owner(user="operator", host="controller")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _holds, _proof, _signer, _sshsig
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
 from ansible_collections.dfr.golive.plugins.module_utils._holds import Asked, Hold, Word
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from paper_country import NOW, PaperCountry, make_keys
 
 BASIS = "3f" * 32

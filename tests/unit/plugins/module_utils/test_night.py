@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _clock, _night, _rehearsals
-from ansible_collections.dfr.golive.plugins.module_utils._journal import JournalDamageError
+from ansible_collections.dfr.golive.plugins.module_utils._chain import JournalDamageError
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
 PLAN = {"start": "2026-11-22T20:00:00+13:00", "end": "2026-11-23T00:00:00+13:00"}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _events, _observers
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 
 
 @pytest.fixture

@@ -15,11 +15,8 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _open
 from ansible_collections.dfr.golive.plugins.module_utils._decide import Request
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import (
-    Journal,
-    LockHeldError,
-    LockLostError,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._holder import LockHeldError, LockLostError
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._night import Learned
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 from night import FAIL, GOLIVE, ME, OTHER, PASS, ROLLBACK, UNKNOWN, Night

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
 from ansible_collections.dfr.golive.plugins.module_utils._processes import Processes
 
 

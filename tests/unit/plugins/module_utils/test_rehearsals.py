@@ -11,14 +11,11 @@ import paper_country
 import pytest
 import yaml
 from ansible_collections.dfr.golive.plugins.module_utils import _rehearsals
+from ansible_collections.dfr.golive.plugins.module_utils._chain import JournalDamageError, stamp
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Verdict
-from ansible_collections.dfr.golive.plugins.module_utils._journal import (
-    Journal,
-    JournalDamageError,
-    Owner,
-    stamp,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._rehearsals import Rehearsal
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)

@@ -14,8 +14,10 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _open, _rehearsals, _report, _validation
+from ansible_collections.dfr.golive.plugins.module_utils._chain import JournalDamageError
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, JournalDamageError, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._open import Request
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 from ansible_collections.dfr.golive.plugins.plugin_utils import _report_page

@@ -17,7 +17,8 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _manifest, _proof, _signer
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import passed
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._language import Language
 from paper_country import BUGS, CRITERIA, NOW, PEOPLE, PaperCountry, make_keys
 

@@ -20,7 +20,8 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _watch
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
-from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal, Owner
+from ansible_collections.dfr.golive.plugins.module_utils._holder import Owner
+from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
 from ansible_collections.dfr.golive.plugins.module_utils._watch import Settings, Watch
 from ansible_collections.dfr.golive.plugins.module_utils._watch_status import Check, Sample, read_samples
 
