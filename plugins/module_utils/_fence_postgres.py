@@ -30,13 +30,17 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     keep,
     scalar,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import (
+    demand_eyes_and_hands,
+    end_sessions,
+    sessions,
+)
 
 if TYPE_CHECKING:
     import psycopg
 
 DEFAULT_PURPOSE = "freeze"
 DEFAULT_EXEMPT_ROLES = ("postgres",)
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,12 @@ def raise_fence(
             if rehearse:
                 _restore(conn, kept)
         if rehearse:
-            found = _sessions(conn, kept, app_role, exempt_roles)
+            found = sessions(conn, kept.oid, [*kept.roles, app_role], exempt_roles)
             _refuse_prepared(conn, database)
             return Outcome(changed, before, after, {**kept.evidence, "sessions": len(found)})
-        ended = _end_sessions(
+        ended = end_sessions(
             conn,
-            lambda: _sessions(conn, kept, app_role, exempt_roles),
+            lambda: sessions(conn, kept.oid, [*kept.roles, app_role], exempt_roles),
             database,
             limit_seconds,
             quiet_seconds,
@@ -250,7 +254,7 @@ def check_fence(
     ).fetchall()
     holes += [f"role {row[0]} may log in" for row in able]
     holes += [f"role {role} may connect" for role in _who_connects(conn, kept.oid, exempt_roles)]
-    found = _sessions(conn, kept, app_role, exempt_roles)
+    found = sessions(conn, kept.oid, [*kept.roles, app_role], exempt_roles)
     holes += [f"session {s.pid} of {s.user} is open" for s in found]
     if holes:
         raise DriftError(
@@ -296,7 +300,7 @@ def _shut(
 ) -> tuple[bool, Before, dict[str, Any]]:
     """Keep, revoke, bar: the transactional half. Returns whether it changed, what is kept, how it was."""
     _one_at_a_time(conn)
-    _demand_eyes_and_hands(conn)
+    demand_eyes_and_hands(conn)
     oid, owner = _database(conn, database)
     operator = str(scalar(conn, "select current_user"))
     if app_role in (operator, *exempt):
@@ -536,80 +540,6 @@ def _restore(conn: psycopg.Connection[Any], kept: Before) -> list[str]:
     return missing
 
 
-# --- sessions -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Session:
-    pid: int
-    user: str
-    database: str
-    program: str
-
-    def __str__(self) -> str:
-        return f"{self.pid} ({self.user}, {self.program or 'no name'}, in {self.database or 'no database'})"
-
-
-def _sessions(
-    conn: psycopg.Connection[Any], kept: Before, app_role: str, exempt: Sequence[str]
-) -> list[Session]:
-    """Sessions in the database, and of barred roles anywhere: from there the owner could open the fence."""
-    rows = conn.execute(
-        "select pid, coalesce(usename, backend_type, '?'), coalesce(datname, ''), application_name"
-        " from pg_stat_activity where pid <> pg_backend_pid()"
-        " and (datid = %s or usename = any(%s))"
-        " and usename is distinct from current_user and coalesce(usename, '') <> all(%s)"
-        " and coalesce(backend_type, '') <> 'autovacuum worker' order by 1",
-        (kept.oid, [*kept.roles, app_role], list(exempt)),
-    ).fetchall()
-    return [Session(int(pid), str(user), str(datname), str(program)) for pid, user, datname, program in rows]
-
-
-def _end_sessions(
-    conn: psycopg.Connection[Any],
-    look: Callable[[], list[Session]],
-    database: str,
-    limit_seconds: float,
-    quiet_seconds: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> int:
-    """Terminate until nobody has been there for ``quiet_seconds``. Returns how many sessions were ended."""
-    started = clock()
-    quiet_since: float | None = None
-    ended: set[int] = set()
-    while True:
-        found = look()
-        now = clock()
-        if not found:
-            quiet_since = now if quiet_since is None else quiet_since
-            if now - quiet_since >= quiet_seconds:
-                return len(ended)
-        else:
-            quiet_since = None
-            if now - started > limit_seconds:
-                raise GoliveError(
-                    f"The fence around {database} is up, but after {limit_seconds:g} s these sessions aren't"
-                    f" gone: {', '.join(str(s) for s in found[:8])}.",
-                    remedy="End them on the server, then repeat; the fence stays up meanwhile.",
-                )
-            for session in found:
-                _terminate(conn, session)
-                ended.add(session.pid)
-        sleep(POLL_SECONDS)
-
-
-def _terminate(conn: psycopg.Connection[Any], session: Session) -> None:
-    try:
-        conn.execute("select pg_terminate_backend(%s)", (session.pid,))
-    except driver().errors.InsufficientPrivilege as exc:
-        raise GoliveError(
-            f"The operator may not end the session {session}: {one_line(exc)}.",
-            remedy="Have a superuser end it, or list its role in freeze_legacy_exempt_roles if people answer"
-            " for it.",
-        ) from exc
-
-
 # --- small things -------------------------------------------------------------------------------------------
 
 
@@ -634,20 +564,6 @@ def _rewrite(conn: psycopg.Connection[Any], purpose: str, database: str, kept: B
 def _one_at_a_time(conn: psycopg.Connection[Any]) -> None:
     conn.execute("set local lock_timeout = '10s'")
     conn.execute("select pg_advisory_xact_lock(hashtextextended('dfr_golive.fence', 0))")
-
-
-def _demand_eyes_and_hands(conn: psycopg.Connection[Any]) -> None:
-    """Without these the operator would neither see every session nor be able to end it."""
-    lacking = conn.execute(
-        "select rolname from pg_roles where rolname in ('pg_read_all_stats', 'pg_signal_backend')"
-        " and not pg_has_role(current_user, oid, 'USAGE') order by 1"
-    ).fetchall()
-    if lacking:
-        roles = ", ".join(str(row[0]) for row in lacking)
-        raise GoliveError(
-            f"The operator's role is not a member of {roles}: it can't see or end every session.",
-            remedy=f"Have a superuser grant {roles} to the operator's role.",
-        )
 
 
 def _demand_autocommit(conn: psycopg.Connection[Any]) -> None:

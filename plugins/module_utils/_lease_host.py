@@ -24,6 +24,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _mariadb_grants,
     _mariadb_world,
     _postgres,
+    _postgres_sessions,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
@@ -32,7 +33,7 @@ PACKAGE = _lease_timer.__name__.rpartition(".")[0]
 # What the timer is made of.
 PARTS: tuple[ModuleType, ...] = (
     _errors, _fence_mariadb, _fence_postgres, _kept, _lease, _lease_timer, _mariadb, _mariadb_grants, _mariadb_world,
-    _postgres,
+    _postgres, _postgres_sessions,
 )  # fmt: skip
 PROGRAM = f"""import sys
 from pathlib import Path

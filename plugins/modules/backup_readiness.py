@@ -60,7 +60,8 @@ gates:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils._backup import BACKUP_OPTIONS, BackupPlan, readiness
+from ansible_collections.dfr.golive.plugins.module_utils._backup import BACKUP_OPTIONS, BackupPlan
+from ansible_collections.dfr.golive.plugins.module_utils._backup_gates import readiness
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 
 

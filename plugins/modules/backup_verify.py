@@ -61,12 +61,8 @@ evidence:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils._backup import (
-    BACKUP_OPTIONS,
-    DEPTHS,
-    BackupPlan,
-    verify,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._backup import BACKUP_OPTIONS, BackupPlan
+from ansible_collections.dfr.golive.plugins.module_utils._backup_proof import DEPTHS, verify
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 
 

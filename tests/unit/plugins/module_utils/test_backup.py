@@ -4,60 +4,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _backup
 from ansible_collections.dfr.golive.plugins.module_utils._backup import BackupPlan
-from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError, GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
-from ansible_collections.dfr.golive.plugins.module_utils._side import Side
-
-
-def put(folder: Path, content: bytes) -> str:
-    digest = hashlib.sha1(content).hexdigest()
-    name = f"{digest[:2]}/{digest}"
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content)
-    return name
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from backups import planned, put
 
 
 @pytest.fixture
 def plan(tmp_path: Path) -> BackupPlan:
-    login = PostgresLogin("db", 5432, "op", "s3cret", "prod")
-    return BackupPlan("run-1", Side(login, "odoo", "u-prod"), tmp_path / "store", tmp_path, "zstd:1", 2, 60)
-
-
-@pytest.fixture
-def backup(plan: BackupPlan) -> Path:
-    """A whole set, but for the database that made it."""
-    folder = plan.directory / "prod-run-1-20260101T000000Z"
-    (folder / "database").mkdir(parents=True)
-    (folder / "database/toc.dat").write_bytes(b"toc")
-    put(plan.store, b"one")
-    packed = _backup.pack(plan.store, folder / "filestore.tar")
-    manifest = {
-        "schema": _backup.SCHEMA,
-        "database": "prod",
-        "uuid": "u-prod",
-        "taken": "2026-01-01T00:00:00+00:00",
-        "tables": {"t": {"rows": 1, "digest": "0" * 32, "columns": ["a"]}},
-        "filestore": {"files": len(packed)},
-        "parts": _backup._parts(folder),
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
-
-
-def test_pack_and_read_again(tmp_path: Path) -> None:
-    names = {put(tmp_path / "s", content) for content in (b"one", b"two" * 9999, b"")}
-    (tmp_path / "s/checklist").mkdir()
-    packed = _backup.pack(tmp_path / "s", tmp_path / "a.tar")
-    assert set(packed) == names == _backup.unpack_check(tmp_path / "a.tar")
-    assert (tmp_path / "a.tar").stat().st_mode & 0o777 == 0o600
+    return planned(tmp_path)
 
 
 def test_a_broken_file_is_not_backed_up(tmp_path: Path) -> None:
@@ -65,77 +23,6 @@ def test_a_broken_file_is_not_backed_up(tmp_path: Path) -> None:
     (tmp_path / "s" / name).write_bytes(b"two")
     with pytest.raises(GoliveError, match="isn't what its name says"):
         _backup.pack(tmp_path / "s", tmp_path / "a.tar")
-
-
-def test_a_changed_or_cut_archive_is_caught(tmp_path: Path) -> None:
-    put(tmp_path / "s", b"one" * 5000)
-    archive = tmp_path / "a.tar"
-    _backup.pack(tmp_path / "s", archive)
-    whole = archive.read_bytes()
-    archive.write_bytes(whole[:2000] + b"X" + whole[2001:])
-    with pytest.raises(GoliveError, match="isn't what its name says"):
-        _backup.unpack_check(archive)
-    archive.write_bytes(whole[:3000])
-    with pytest.raises(GoliveError, match="can't be read"):
-        _backup.unpack_check(archive)
-
-
-def test_sizes_are_quick_to_look_at(plan: BackupPlan, backup: Path) -> None:
-    evidence = _backup.verify(plan, depth="sizes")
-    assert evidence["path"] == str(backup)
-    assert evidence["bytes"] > 0
-    (backup / "database/toc.dat").write_bytes(b"tok")  # same size
-    _backup.verify(plan, depth="sizes")
-    (backup / "database/toc.dat").write_bytes(b"toctoc")
-    with pytest.raises(DriftError, match="6 bytes instead of 3"):
-        _backup.verify(plan, depth="sizes")
-
-
-def plant_changed(folder: Path) -> None:
-    (folder / "database/toc.dat").write_bytes(b"tok")
-
-
-def plant_missing(folder: Path) -> None:
-    (folder / "filestore.tar").unlink()
-
-
-def plant_stranger(folder: Path) -> None:
-    (folder / "database/more.dat").write_bytes(b"")
-
-
-@pytest.mark.parametrize(
-    ("plant", "sentence"),
-    [
-        (plant_changed, "database/toc.dat has another checksum"),
-        (plant_missing, r"filestore.tar is missing"),
-        (plant_stranger, r"more.dat isn't in the manifest"),
-    ],
-)
-def test_a_set_that_changed_is_caught(plan: BackupPlan, backup: Path, plant: Any, sentence: str) -> None:
-    plant(backup)
-    with pytest.raises(DriftError, match=sentence):
-        _backup.verify(plan, depth="contents")
-
-
-def test_another_database_s_set_is_caught(plan: BackupPlan, backup: Path) -> None:
-    manifest = json.loads((backup / "manifest.json").read_text())
-    (backup / "manifest.json").write_text(json.dumps({**manifest, "uuid": "another"}))
-    with pytest.raises(GoliveError, match="another"):
-        _backup.verify(plan, depth="sizes")
-
-
-@pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"schema": "x", "tables": {"a": 1}, "parts": {"a": 1}}']
-)
-def test_an_unreadable_manifest_is_caught(plan: BackupPlan, backup: Path, content: str) -> None:
-    (backup / "manifest.json").write_text(content)
-    with pytest.raises(DriftError, match="manifest"):
-        _backup.verify(plan, depth="sizes")
-
-
-def test_no_set_is_drift(plan: BackupPlan) -> None:
-    with pytest.raises(DriftError, match="There is no backup of run run-1"):
-        _backup.verify(plan, depth="sizes")
 
 
 def test_halves_are_not_sets(plan: BackupPlan) -> None:
@@ -150,12 +37,3 @@ def test_a_dump_that_lacks_a_table_is_caught() -> None:
     _backup.check_listing(["public farmer", "extra thing"], {"farmer": 1, "extra.thing": 1})
     with pytest.raises(GoliveError, match="lacks the data of 1 tables: plot"):
         _backup.check_listing(["public farmer"], {"farmer": 1, "plot": 1})
-
-
-def test_target_gate(plan: BackupPlan) -> None:
-    plan.directory.chmod(0o700)
-    assert _backup._target(plan).verdict.value == "pass"
-    (plan.directory / "prod-run-0-x.partial").mkdir()
-    assert "will be removed" in _backup._target(plan).detail
-    plan.directory.chmod(0o755)
-    assert _backup._target(plan).verdict.value == "fail"
