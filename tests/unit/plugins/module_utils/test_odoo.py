@@ -102,6 +102,22 @@ def test_an_address_that_is_none_is_refused(url: str, monkeypatch: pytest.Monkey
     assert "planted-secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("said", [False, True])
+def test_the_database_is_named_in_the_header_for_those_who_ask_much(
+    said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openers: list[Any] = []
+
+    def client(**given: Any) -> Any:
+        openers.append(given["opener"])
+        return SimpleNamespace(login=lambda *_who: None)
+
+    driver = SimpleNamespace(ODOO=client, error=ERRORS)
+    monkeypatch.setattr(_odoo, "require", lambda *_: driver)
+    _odoo.connect(_odoo.OdooLogin("http://o", "d", "admin", "planted-secret"), say_database=said)
+    assert (("X-Odoo-Database", "d") in openers[0].addheaders) is said
+
+
 class _RPCError(Exception):
     pass
 
