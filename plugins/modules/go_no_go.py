@@ -49,7 +49,7 @@ options:
     default: false
   containers:
     description:
-      - Registered results of M(community.docker.docker_container_info), looped over the country's containers by name.
+      - Registered results of C(community.docker.docker_container_info), looped over the country's containers by name.
       - Each image that C(criteria.yml) declares is compared with what runs; not at a O(recheck).
     type: list
     elements: dict

@@ -64,7 +64,7 @@ options:
     required: true
   runtimes:
     description:
-      - Registered results of M(community.docker.docker_container_info) and M(ansible.builtin.systemd_service),
+      - Registered results of C(community.docker.docker_container_info) and C(ansible.builtin.systemd_service),
         looped over the items of O(expected_runtimes).
     type: list
     elements: dict
