@@ -218,7 +218,8 @@ def scratch(plan: BackupPlan, manifest: dict[str, Any]) -> Iterator[str]:
     prefix = f"{plan.side.name[:40]}_scratch_"
     name = prefix + secrets.token_hex(4)
     maintenance = plan.side.maintenance()
-    like = read_locale_options(manifest["locale"])
+    # It must sort as the one that was backed up.
+    like = Locale(**manifest["locale"]).create_options()
     try:
         with connect(maintenance, autocommit=True) as admin:
             # What a killed run left. Nobody else makes databases of this name, and the journal allows one run.
@@ -242,8 +243,3 @@ def scratch(plan: BackupPlan, manifest: dict[str, Any]) -> Iterator[str]:
     finally:
         with connect(maintenance, autocommit=True) as admin:
             admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
-def read_locale_options(facts: Mapping[str, str]) -> list[tuple[str, str]]:
-    """For the scratch database: it must sort as the one that was backed up."""
-    return Locale(**facts).create_options()

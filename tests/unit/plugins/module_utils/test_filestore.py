@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,12 @@ from ansible_collections.dfr.golive.plugins.module_utils import _filestore
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._filestore import Proof, Remote, Stores
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew
+from backups import put
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
     return Stores(tmp_path, "prod", f"{os.getuid()}:{os.getgid()}")
-
-
-def put(folder: Path, content: bytes) -> str:
-    digest = hashlib.sha1(content).hexdigest()
-    name = f"{digest[:2]}/{digest}"
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content)
-    return name
 
 
 def test_the_owner_is_numeric(tmp_path: Path) -> None:

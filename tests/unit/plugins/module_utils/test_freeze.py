@@ -14,6 +14,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._canary import Canary
 from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError, GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._freeze import Plan
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Verdict
+from fake_dns import Clock
 
 PARAMS: dict[str, Any] = {"name": "old", "kind": "mariadb", "odoo_url": None, "odoo_model": "res.partner"}
 YES = Canary(True, "a write is accepted")
@@ -96,17 +97,6 @@ def test_an_interrupted_run_comes_again() -> None:
 def test_two_sources_of_one_name() -> None:
     (gate,) = _freeze.readiness(PARAMS, Source(), taken=["old"])
     assert gate.verdict is Verdict.FAIL
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def refused(source: Source, limit: float = 3) -> dict[str, Any]:

@@ -8,17 +8,7 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _postgres_sessions
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import Session, end_sessions
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from fake_dns import Clock
 
 
 def end(
