@@ -57,10 +57,11 @@ def full_sums(
     """
     work: queue.SimpleQueue[tuple[Relation, Any]] = queue.SimpleQueue()
     todo = sorted(relations, key=lambda r: -r.bytes)
+    share = _digest.fair_share(sum(r.pages for r in todo), jobs)
     for relation in todo:
         columns = tuple((c.name, c.kind) for c in relation.columns)
         table = _digest.Table(relation.schema, relation.name, columns, relation.pages)
-        for piece in _digest.pieces(table, algorithm) if jobs > 1 else [None]:
+        for piece in _digest.pieces(table, algorithm, share):
             work.put((relation, _digest.table_query(table, algorithm, piece)))
     found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0, 0] for r in todo}
     guard = threading.Lock()
@@ -103,13 +104,16 @@ def compare_whole(
 ) -> None:
     """Compare whole tables on both sides at the same time; where the sums differ, find and name the rows."""
     with ExitStack() as stack:
-        opened = []
-        for login, snapshot in ((pair.source, snapshots[0]), (pair.target, snapshots[1])):
+
+        def opened(login: PostgresLogin, snapshot: str | None) -> tuple[psycopg.Connection[Any], str]:
             conn = stack.enter_context(
                 _digest.reading(login, snapshot=snapshot, limit_seconds=pair.limit_seconds)
             )
-            opened.append((conn, snapshot or _digest.export_snapshot(conn)))
-        (source, left), (target, right) = opened
+            return conn, snapshot or _digest.export_snapshot(conn)
+
+        (source, left), (target, right) = together(
+            lambda: opened(pair.source, snapshots[0]), lambda: opened(pair.target, snapshots[1])
+        )
         algorithm = common_algorithm(source, target)
         sums = both_sums(pair, tables, names, algorithm, (source, target), (left, right))
         sides = Sides(source, target, algorithm, secrets.token_hex(16))

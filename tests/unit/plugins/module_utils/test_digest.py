@@ -75,6 +75,14 @@ def test_pieces_cover_every_page_once(pages: int, algorithm: str, expected: list
     assert _digest.pieces(Table("public", "t", (), pages), algorithm) == expected
 
 
+def test_a_table_is_cut_only_where_one_connection_would_keep_the_others_waiting() -> None:
+    share = _digest.fair_share(40000, 2)
+    assert _digest.pieces(Table("public", "t", (), 20000), "record", share) == [None]
+    assert len(_digest.pieces(Table("public", "t", (), 30000), "record", share)) == 4
+    alone = _digest.fair_share(40000, 1)
+    assert _digest.pieces(Table("public", "t", (), 40000), "record", alone) == [None]
+
+
 @pytest.mark.parametrize(
     ("versions", "algorithm"), [((170000, 140001), "record"), ((130012, 170000), "text")]
 )
