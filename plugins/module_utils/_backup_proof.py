@@ -186,9 +186,7 @@ def _restore_and_compare(
     plan: BackupPlan, crew: Crew, folder: Path, manifest: dict[str, Any]
 ) -> dict[str, Any]:
     source = {
-        name: _digest.Digest(
-            item["rows"], (int(item["digest"][:16], 16), int(item["digest"][16:], 16)), tuple(item["columns"])
-        )
+        name: _digest.Digest(item["rows"], int(item["digest"], 16), tuple(item["columns"]))
         for name, item in manifest["tables"].items()
     }
     with scratch(plan, manifest) as name:

@@ -196,8 +196,7 @@ def _prove_all(
 
 def table_facts(source: Sequence[int], target: Sequence[int]) -> list[Any]:
     """Rows of both sides, then digests of both sides, of one table's sums."""
-    digests = ["".join(f"{value % _digest.WORD:016x}" for value in sums[1:]) for sums in (source, target)]
-    return [source[0], target[0], *digests]
+    return [source[0], target[0], *(f"{sums[1] % _digest.WORD:016x}" for sums in (source, target))]
 
 
 def _less_touched(

@@ -4,10 +4,9 @@
 
 """Digests of whole tables, computed inside the database, and their comparison.
 
-A table's digest is the row count and two sums, modulo 2^64, over 64 bits of each row (`_rowhash` says what these see,
-and why two sums). A sum doesn't depend on the order in which rows are read, so both sides may scan as they like and a
-table may be cut in pieces. The columns are listed by name, so that two tables whose columns were added in another order
-still compare.
+A table's digest is the row count and the sum, modulo 2^64, of 64 bits of each row (`_rowhash` says what these see). A
+sum doesn't depend on the order in which rows are read, so both sides may scan as they like and a table may be cut in
+pieces. The columns are listed by name, so that two tables whose columns were added in another order still compare.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import hashlib
 import itertools
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     scalar,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS, row_hash
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import row_hash, totals
 
 if TYPE_CHECKING:
     import psycopg
@@ -98,19 +97,19 @@ class Layout:
 
 @dataclass(frozen=True)
 class Digest:
-    """What a table holds: rows, and 128 bits that depend on every value of them."""
+    """What a table holds: rows, and 64 bits that depend on every value of them."""
 
     rows: int
-    sums: tuple[int, int]
+    summed: int
     columns: tuple[str, ...]
 
     @property
     def hex(self) -> str:
-        return "".join(f"{value % WORD:016x}" for value in self.sums)
+        return f"{self.summed % WORD:016x}"
 
-    def plus(self, rows: int, sums: Sequence[int]) -> Digest:
+    def plus(self, rows: int, summed: int) -> Digest:
         """With another piece of the same table added."""
-        return Digest(self.rows + rows, (self.sums[0] + sums[0], self.sums[1] + sums[1]), self.columns)
+        return Digest(self.rows + rows, self.summed + summed, self.columns)
 
 
 @dataclass(frozen=True)
@@ -247,10 +246,7 @@ def read_layout(conn: psycopg.Connection[Any]) -> Layout:
 
 
 def table_query(table: Table, algorithm: str, piece: tuple[int, int | None] | None = None) -> Any:
-    """The statement that reads a table, or the pages of a piece of it, once.
-
-    ``offset 0`` keeps the planner from hashing the row once for each of the sums.
-    """
+    """The statement that reads a table, or the pages of a piece of it, once."""
     sql = require("psycopg.sql", "python3-psycopg")
     where = sql.SQL("")
     if piece is not None:
@@ -258,11 +254,8 @@ def table_query(table: Table, algorithm: str, piece: tuple[int, int | None] | No
         where = sql.SQL(" where ctid >= {}::tid").format(sql.Literal(f"({first},0)"))
         if end is not None:
             where += sql.SQL(" and ctid < {}::tid").format(sql.Literal(f"({end},0)"))
-    return sql.SQL(
-        "select count(*), {sums} from (select {hash} as h from only {table}{where} offset 0) t"
-    ).format(
-        sums=sql.SQL(", ".join(SUMS)),
-        hash=row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns]),
+    return sql.SQL("select {totals} from only {table}{where}").format(
+        totals=totals(row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns])),
         table=sql.Identifier(table.schema, table.name),
         where=where,
     )
@@ -270,11 +263,9 @@ def table_query(table: Table, algorithm: str, piece: tuple[int, int | None] | No
 
 def large_objects_query(algorithm: str) -> Any:
     sql = require("psycopg.sql", "python3-psycopg")
-    return sql.SQL(
-        "select count(*), {sums} from (select {hash} as h from pg_catalog.pg_largeobject_metadata offset 0) t"
-    ).format(
-        sums=sql.SQL(", ".join(SUMS)),
-        hash=row_hash(algorithm, [(sql.SQL("oid"), "oid"), (sql.SQL("sha256(lo_get(oid))"), "bytea")]),
+    columns = [(sql.SQL("oid"), "oid"), (sql.SQL("sha256(lo_get(oid))"), "bytea")]
+    return sql.SQL("select {} from pg_catalog.pg_largeobject_metadata").format(
+        totals(row_hash(algorithm, columns))
     )
 
 
@@ -368,14 +359,13 @@ def digest_tables(
                 except queue.Empty:
                     return
                 try:
-                    rows, *sums = one_row(conn, query)
+                    rows, summed = one_row(conn, query)
                 except driver().Error as exc:
                     raise ProbeError(
                         f"The table {name} of {login.where} can't be read: {one_line(exc)}."
                     ) from exc
                 with guard:
-                    so_far = found.get(name, Digest(0, (0, 0), columns))
-                    found[name] = so_far.plus(rows, [int(value) for value in sums])
+                    found[name] = found.get(name, Digest(0, 0, columns)).plus(rows, int(summed))
 
         def help_out() -> None:
             try:
@@ -408,18 +398,12 @@ def one_row(conn: psycopg.Connection[Any], query: Any) -> tuple[Any, ...]:
 def digest_rows(conn: psycopg.Connection[Any], table: Table, key: str, algorithm: str) -> dict[str, str]:
     """The digest of each row of a (small) table by its key, to name what differs. Never the values."""
     sql = require("psycopg.sql", "python3-psycopg")
-    query = sql.SQL(
-        "select k, {sums} from (select {key}::text as k, {hash} as h from only {table} offset 0) t group by k"
-    ).format(
-        sums=sql.SQL(", ".join(SUMS)),
+    query = sql.SQL("select {key}::text, {totals} from only {table} group by 1").format(
         key=sql.Identifier(key),
-        hash=row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns]),
+        totals=totals(row_hash(algorithm, [(sql.Identifier(name), kind) for name, kind in table.columns])),
         table=sql.Identifier(table.schema, table.name),
     )
-    return {
-        str(name): "".join(f"{int(value) % WORD:016x}" for value in sums)
-        for name, *sums in conn.execute(query).fetchall()
-    }
+    return {str(name): f"{int(summed) % WORD:016x}" for name, _rows, summed in conn.execute(query).fetchall()}
 
 
 # --- sequences ---------------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""64 bits of a row, as an SQL expression, and the two sums over them that stand for a table.
+"""64 bits of a row, as an SQL expression, and the sum over them that stands for a table.
 
-Each column is hashed to 64 bits under a seed of its own and the hashes are combined by XOR; nothing is allocated for
-the common types, which is why this takes less time than ``hash_record_extended`` of the bare row although it sees more:
+Each column is hashed to 64 bits under a seed of its own, the hashes are combined by XOR, and what comes of that is
+hashed once more; nothing is allocated for the common types, which is why this takes less time than
+``hash_record_extended`` of the bare row although it sees more:
 
 * PostgreSQL's own hash functions serve equality, which is not sameness: they take numeric 1.0 for 1.00 and 1 for -1,
   -0.0 for 0.0, a month for thirty days, strings for each other that a collation takes for the same, and fold eight
@@ -14,12 +15,14 @@ the common types, which is why this takes less time than ``hash_record_extended`
   zero enters by its text, strings under the collation C, numbers of any precision by their text; what is left by its
   binary form, together, in one record;
 * PostgreSQL's hash of a whole record adds up weighted columns, so that over many rows a value swapped between two of
-  them would cancel out. Here a sum over XORs nearly does the same, hence the second sum: over a hash of the hash.
+  them would cancel out. A sum over XORs nearly does the same, hence the last hash: its seed takes all 64 bits, and no
+  column's share can be told from what comes out.
 
-Why two different tables have the same two sums by chance only: for rows that differ in some column, the hashes differ
-but for one case in 2^64, since each column's hash is as good as random and independent of the others'. The second hash
-mixes all 64 bits, so that sums of different sets of hashes differ but for about one case in 2^64 again. A sum counts a
-repeated row twice, where an XOR over rows would cancel it out. The count of rows comes on top.
+Why two different tables have the same sum by chance only: for rows that differ in some column, the XORs differ but for
+one case in 2^64, since each column's hash is as good as random and independent of the others'. The last hash makes of
+different XORs numbers that have nothing to do with each other, so that sums over different sets of rows differ but for
+about one case in 2^64 again. A sum counts a repeated row twice, where an XOR over rows would cancel it out. The count
+of rows comes on top.
 """
 
 from __future__ import annotations
@@ -85,9 +88,6 @@ _TEXT = 'pg_catalog.hashtextextended({{c}}::pg_catalog.text collate "C", {seed})
 # What goes into the one record, since no function takes it and a seed on every version.
 _RECORD = (EXACT | set(BINARY)) - {"numeric"}
 
-# Two sums over ``h``, a row's hash; the second over a hash of it, in whose seed all of its bits are.
-SUMS = ("coalesce(sum(h), 0)", "coalesce(sum(pg_catalog.hashint8extended(h, h)), 0)")
-
 
 def column_expression(type_name: str) -> str:
     """How a column of this type enters a record: a template with one place for the column.
@@ -127,7 +127,13 @@ def row_hash(algorithm: str, columns: Sequence[tuple[Any, str]]) -> Any:
             "text": 'pg_catalog.hashtextextended(row({})::pg_catalog.text collate "C", 0)',
         }[algorithm]
         parts.append(sql.SQL(form).format(sql.SQL(", ").join(rest)))
-    return sql.SQL(" # ").join(parts)
+    return sql.SQL("pg_catalog.hashint4extended(0, {})").format(sql.SQL(" # ").join(parts))
+
+
+def totals(hashed: Any) -> Any:
+    """What is asked of a table: how many rows it has, and the sum of their hashes, a numeric that can't overflow."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    return sql.SQL("count(*), coalesce(sum({}), 0)").format(hashed)
 
 
 def _constant(number: int, value: str) -> int:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError, require
-from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS
 from ansible_collections.dfr.golive.plugins.module_utils._verdict import Difference
 
 if TYPE_CHECKING:
@@ -95,9 +94,9 @@ def closed(more: str = "") -> Any:
 def batch_sum(
     conn: psycopg.Connection[Any], relation: Relation, algorithm: str, keys: list[str]
 ) -> list[int]:
-    """Count and the two sums, exactly as `_digest` sums whole tables, of the rows of these keys."""
+    """Count and sum, exactly as `_digest` sums whole tables, of the rows of these keys."""
     query = rows_query(
-        relation, algorithm, f"select count(h), {', '.join(SUMS)} from (select b as h", hashed=True
+        relation, algorithm, "select count(b), coalesce(sum(b), 0) from (select b", hashed=True
     )
     return [int(value) for value in one(conn, query + closed(), keys)]
 

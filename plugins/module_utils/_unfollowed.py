@@ -19,7 +19,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relat
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
-from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS, row_hash
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import row_hash, totals
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ select e.extname, n.nspname, c.relname, coalesce(x.condition, ''),
 
 
 def configured_rows(login: PostgresLogin) -> dict[str, tuple[int, ...]]:
-    """Count and sums of the rows that extensions' tables hold for the user, by extension and table.
+    """Count and sum of the rows that extensions' tables hold for the user, by extension and table.
 
     By the texts of their few rows, which every version can hash: so nobody need be asked for its version first.
     """
@@ -67,14 +67,10 @@ def configured_rows(login: PostgresLogin) -> dict[str, tuple[int, ...]]:
     found = {}
     with _digest.reading(login) as conn:
         for extension, schema, name, condition, columns in conn.execute(CONFIGURED_SQL.encode()).fetchall():
-            query = sql.SQL(
-                "select count(*), {sums} from (select {hash} as h from only {table} {where} offset 0) t"
-            )
             rows = _digest.one_row(
                 conn,
-                query.format(
-                    sums=sql.SQL(", ".join(SUMS)),
-                    hash=row_hash("text", [(sql.Identifier(column), "") for column in columns]),
+                sql.SQL("select {totals} from only {table} {where}").format(
+                    totals=totals(row_hash("text", [(sql.Identifier(column), "") for column in columns])),
                     table=sql.Identifier(schema, name),
                     where=sql.SQL(condition),
                 ),

@@ -18,7 +18,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relat
 from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError, one_line, require
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, driver
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
-from ansible_collections.dfr.golive.plugins.module_utils._rowhash import SUMS
+from ansible_collections.dfr.golive.plugins.module_utils._rowhash import totals
 from ansible_collections.dfr.golive.plugins.module_utils._rows import NAMED, Sides, name_rows, one, two_hashes
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
@@ -41,7 +41,7 @@ def full_sums(
     jobs: int,
     limit_seconds: int,
 ) -> dict[Name, list[int]]:
-    """Count and two sums of whole tables through one snapshot; with more than one job big tables in pieces.
+    """Count and sum of whole tables through one snapshot; with more than one job big tables in pieces.
 
     Args:
         login: which database.
@@ -63,7 +63,7 @@ def full_sums(
         table = _digest.Table(relation.schema, relation.name, columns, relation.pages)
         for piece in _digest.pieces(table, algorithm, share):
             work.put((relation, _digest.table_query(table, algorithm, piece)))
-    found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0, 0] for r in todo}
+    found: dict[Name, list[int]] = {(r.schema, r.name): [0, 0] for r in todo}
     guard = threading.Lock()
 
     def work_along(conn: psycopg.Connection[Any]) -> None:
@@ -158,8 +158,8 @@ def locate(sides: Sides, left: Relation, right: Relation, verdict: Verdict, limi
     for conn, relation in ((sides.source, left), (sides.target, right)):
         sums.append(
             {
-                int(bucket): (int(count), int(a), int(b))
-                for bucket, count, a, b in conn.execute(
+                int(bucket): (int(count), int(summed))
+                for bucket, count, summed in conn.execute(
                     _bucket_query(relation, sides.algorithm, buckets)
                 ).fetchall()
             }
@@ -197,13 +197,9 @@ def _bucket_of(relation: Relation, algorithm: str, buckets: int) -> Any:
 
 def _bucket_query(relation: Relation, algorithm: str, buckets: int) -> Any:
     sql = require("psycopg.sql", "python3-psycopg")
-    return sql.SQL(
-        "select bucket, count(*), {sums} from (select {bucket} as bucket, {hash} as h from only {table} t offset 0) s"
-        " group by 1"
-    ).format(
-        sums=sql.SQL(", ".join(f"mod({part}, {_digest.WORD})" for part in SUMS)),
+    return sql.SQL("select {bucket}, {totals} from only {table} t group by 1").format(
         bucket=_bucket_of(relation, algorithm, buckets),
-        hash=relation.hash_of(algorithm),
+        totals=totals(relation.hash_of(algorithm)),
         table=relation.identifier(),
     )
 

@@ -272,9 +272,9 @@ def digest_through(conn: psycopg.Connection[Any]) -> dict[str, _digest.Digest]:
         conn.execute("select set_config(%s, %s, true)", (name, value))
     found = {}
     for table in _digest.read_layout(conn).tables:
-        rows, *sums = _digest.one_row(conn, _digest.table_query(table, "record"))
+        rows, summed = _digest.one_row(conn, _digest.table_query(table, "record"))
         names = tuple(name for name, _kind in table.columns)
-        found[table.label] = _digest.Digest(0, (0, 0), names).plus(rows, [int(value) for value in sums])
+        found[table.label] = _digest.Digest(rows, int(summed), names)
     return found
 
 
