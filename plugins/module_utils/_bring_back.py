@@ -31,10 +31,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._pack import Names, Summary
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, recall, scalar
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    unsubscribe,
-    wait_applied,
-)
 from ansible_collections.dfr.golive.plugins.module_utils._reverse import (
     REPLICATION,
     Way,
@@ -42,6 +38,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._reverse import (
     remember,
     remembered,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import unsubscribe, wait_applied
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Tables
 from ansible_collections.dfr.golive.plugins.module_utils._touched import prepare_store, touched
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (

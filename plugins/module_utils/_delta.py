@@ -32,18 +32,14 @@ from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
 from ansible_collections.dfr.golive.plugins.module_utils._drain import check_sequences
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    Memory,
-    Pair,
-    demand,
-    wait_applied,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair, demand
 from ansible_collections.dfr.golive.plugins.module_utils._rows import (
     Sides,
     batch_digest,
     batch_sum,
     name_rows,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import wait_applied
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
 from ansible_collections.dfr.golive.plugins.module_utils._touched import (
     Touched,

@@ -18,14 +18,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    Memory,
-    Pair,
-    demand,
-    disable,
-    enable,
-    wait_applied,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair, demand
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import disable, enable, wait_applied
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (

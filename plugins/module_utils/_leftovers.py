@@ -23,8 +23,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     Pair,
     align_target_identities,
     restore_identities,
-    unsubscribe,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import unsubscribe
 from ansible_collections.dfr.golive.plugins.module_utils._wal import drop_publication, drop_slot, read_slots
 
 if TYPE_CHECKING:

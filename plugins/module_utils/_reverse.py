@@ -39,15 +39,13 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     recall,
     scalar,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    REPLICA_OPTIONS,
-    Pair,
-    Reach,
+from ansible_collections.dfr.golive.plugins.module_utils._replication import REPLICA_OPTIONS, Pair, Reach
+from ansible_collections.dfr.golive.plugins.module_utils._side import SIDE_OPTIONS, Side
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import (
     subscribe,
     subscription,
     unsubscribe,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._side import SIDE_OPTIONS, Side
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     check_published,
     create_slot,

@@ -53,8 +53,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     STAGES,
     Memory,
     Pair,
-    refuse_unless_may_subscribe,
     set_identities,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import (
+    introduce,
+    refuse_unless_may_subscribe,
     subscribe,
     wait_applied,
 )
@@ -249,6 +252,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
                 drop_copy(admin, pair)
                 make_copy(admin, pair, locale.create_options())
             watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
+            watch.timed("introduce", lambda: introduce(pair))
             watch.timed("rows", lambda: _rows(crew, pair, pieces, snapshot, locale.encoding))
     memory.evidence["rows"] = sum(r.rows for r in relations)
     memory.evidence["tables"] = len(relations)

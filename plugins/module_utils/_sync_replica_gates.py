@@ -14,14 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _digest, _drain, _replication
+from ansible_collections.dfr.golive.plugins.module_utils import _digest, _drain, _replication, _subscription
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation, read_relations
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations, read_collations
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, scalar
-from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair, Progress
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair
 from ansible_collections.dfr.golive.plugins.module_utils._slot_watch import why_dropped
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import Progress
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Following, Plan
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot, read_slots
 
@@ -142,7 +143,7 @@ def judge_target(facts: Server, user: str) -> Gate:
     if not facts.superuser and not facts.subscribes:
         wrong.append(
             f"{user} is no member of pg_create_subscription"
-            if facts.version >= _replication.OWN_SUBSCRIPTIONS
+            if facts.version >= _subscription.OWN_SUBSCRIPTIONS
             else "before PostgreSQL 16 only a superuser may make a subscription"
         )
     if facts.slots < 1:
@@ -357,7 +358,7 @@ def _look(pair: Pair, patience_seconds: float = 10) -> tuple[Progress, float | N
             wanted = int(
                 scalar(source, "select (pg_catalog.pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::int8")
             )
-            now = _replication.look(source, target, pair, wanted)
+            now = _subscription.look(source, target, pair, wanted)
             follower = now.subscription
             waiting = follower is not None and follower.enabled and follower.worker is None
             if not waiting or time.monotonic() >= end:

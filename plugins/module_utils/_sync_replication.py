@@ -21,8 +21,8 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _drain,
     _leftovers,
     _progress,
-    _replication,
     _seed,
+    _subscription,
     _whole,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
@@ -32,7 +32,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, forget
-from ansible_collections.dfr.golive.plugins.module_utils._replication import STAGES, Memory, Pair
+from ansible_collections.dfr.golive.plugins.module_utils._replication import STAGES, Memory, Pair, demand
 from ansible_collections.dfr.golive.plugins.module_utils._slot_watch import DROPPED
 from ansible_collections.dfr.golive.plugins.module_utils._sync_dump import refuse_definitions
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import seedable
@@ -98,7 +98,7 @@ def seed(plan: Plan, *, again: bool = False) -> dict[str, Any]:
         refuse_seeding(seedable(plan))
     tell = _progress.write_progress(pair)
     made = _seed.seed(pair, tell=tell)
-    _replication.enable(pair)
+    _subscription.enable(pair)
     with _progress.Told(pair, "proof", tell):
         proof = _delta.prove(pair)
     _progress.progress_file(pair).unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def spoiled(pair: Pair, world: World) -> str:
     with connect(pair.target_admin()) as admin:
         memory = Memory.load(admin, pair)
     with connect(pair.target) as conn:
-        if _replication.subscription(conn, pair) is None:
+        if _subscription.subscription(conn, pair) is None:
             return f"the subscription {pair.label} is gone"
     with _digest.reading(pair.source) as conn:
         wrong = changed_definitions(memory.fingerprint if memory else {}, read_fingerprint(conn))
@@ -135,7 +135,7 @@ def spoiled(pair: Pair, world: World) -> str:
 
 def begin(_admin: psycopg.Connection[Any], plan: Plan, _world: World) -> None:
     """The copy was made before; it must be proven."""
-    _replication.demand(plan.pair(), "proven")
+    demand(plan.pair(), "proven")
 
 
 def bring(plan: Plan, _crew: Crew, watch: Watch) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def bring(plan: Plan, _crew: Crew, watch: Watch) -> dict[str, Any]:
         GoliveError: the frozen position isn't reached, definitions changed or a row differs; the copy isn't used then.
     """
     pair = plan.pair()
-    memory = _replication.demand(pair, "proven")
+    memory = demand(pair, "proven")
     try:
         drained = watch.timed("drain", lambda: _drain.drain(pair, limit_seconds=plan.follow().drain_seconds))
         proof, _declared = watch.timed("proof", lambda: _prove(pair, plan, full=plan.follow().full))
@@ -191,7 +191,7 @@ def prove(plan: Plan, world: World) -> dict[str, Any]:
             left["structure"], right["structure"], same_major=left["major"] == right["major"]
         ),
     )
-    memory = _replication.demand(pair, "proven")
+    memory = demand(pair, "proven")
     tables = compared_tables(pair, memory.evidence, {**proof["compared"], **proof["whole"]}, declared)
     kept = world.kept or {}
     return {
@@ -319,7 +319,7 @@ def leave(plan: Plan, world: World) -> bool:
         return False
     if STAGES.index(world.copy) >= STAGES.index("following"):
         return_identity(plan)
-        _replication.enable(pair)
+        _subscription.enable(pair)
     return True
 
 
@@ -334,4 +334,4 @@ def can_follow(plan: Plan, pair: Pair, world: World) -> bool:
     if STAGES.index(world.copy) < STAGES.index("following"):
         return True
     with connect(pair.target) as conn:
-        return _replication.subscription(conn, pair) is not None
+        return _subscription.subscription(conn, pair) is not None

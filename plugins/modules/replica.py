@@ -97,12 +97,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._delta import prove
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._progress import Told, progress_file, write_progress
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    REPLICA_OPTIONS,
-    Pair,
-    status,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._replication import REPLICA_OPTIONS, Pair
 from ansible_collections.dfr.golive.plugins.module_utils._seed import discard, seed
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import status
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

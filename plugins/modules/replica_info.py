@@ -85,11 +85,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import remains
 from ansible_collections.dfr.golive.plugins.module_utils._progress import read_progress
-from ansible_collections.dfr.golive.plugins.module_utils._replication import (
-    REPLICA_OPTIONS,
-    Pair,
-    status,
-)
+from ansible_collections.dfr.golive.plugins.module_utils._replication import REPLICA_OPTIONS, Pair
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import status
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

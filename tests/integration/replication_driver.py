@@ -19,6 +19,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
     _leftovers,
     _replication,
     _seed,
+    _subscription,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
@@ -31,7 +32,7 @@ CALLS = {
     "drain": _drain.drain,
     "clear": _leftovers.clear,
     "remains": _leftovers.remains,
-    "status": _replication.status,
+    "status": _subscription.status,
     "cutover": lambda pair, **options: _cutover.cutover(pair, _cutover.Writers("odoo"), **options),
     "reopen": _cutover.reopen,
 }

@@ -144,6 +144,16 @@ def test_the_network_between_the_servers_is_cut(story: Story) -> None:
     to_the_right_end(story)
 
 
+def test_a_target_that_cannot_reach_the_source_is_known_before_any_row_is_copied(story: Story) -> None:
+    story.sandbox.cut()
+    try:
+        assert "can't follow" in story.refused("seed")["error"]
+        assert story.on_target("select count(*) from farmer").strip() == "0"
+    finally:
+        story.sandbox.mend()
+    to_the_right_end(story)
+
+
 def test_the_disk_of_the_target_is_full(story: Story) -> None:
     story.prepared()
     story.target_server.bash("head -c 2G /dev/zero > /data/filler; true", check=False)

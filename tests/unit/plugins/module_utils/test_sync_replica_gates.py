@@ -13,7 +13,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relat
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations
-from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Progress, Subscription
+from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory
+from ansible_collections.dfr.golive.plugins.module_utils._subscription import Progress, Subscription
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot
 from sync_plans import plan
 
@@ -145,7 +146,7 @@ def test_no_table_at_all_is_no_answer() -> None:
 LIMITS = plan().follow()
 PROVEN = Memory("proven", "stg", "prod_incoming", evidence={"full": {"rows": 1000, "tables": 7}})
 SLOT = Slot("s", "stg", True, 100, 10, "reserved", None)
-FOLLOWS = Subscription(1, True, 4711, 0, 0)
+FOLLOWS = Subscription(1, True, 4711, 0, 0, "slot")
 NEAR = Progress(150, 100, SLOT, FOLLOWS)
 
 
