@@ -4,7 +4,7 @@
 """Loading legacy rows into the lab's production Odoo with three workers, side by side with odoo-import-export-client.
 
 Both take the same rows from CSV files with three sessions each: people (res.partner), and farmers with a farm and two
-plots each. Each side has two turns and the better one counts; the peer is given its default batch and a large one. Each
+plots each. Each side has two turns and the better one counts; the peer is given its default batch and two large ones. Each
 turn is a process of its own, in a virtual environment with the peer and OdooRPC.
 """
 
@@ -28,7 +28,7 @@ NAMES = ("legacy.insert", "legacy.update", "legacy.unchanged", "legacy.memory")
 PEER = "odoo-import-export-client==3.0.0"
 LIBRARIES = ("OdooRPC==0.10.1", "PyYAML", "jsonschema", "simpleeval", "setuptools<81")
 WORKERS = 3
-PEER_BATCHES = (10, 500)
+PEER_BATCHES = (10, 500, 1000)
 CHILD = Path(__file__).with_name("legacy_child.py")
 ODOO = "dfrlab-production-odoo"
 

@@ -119,7 +119,7 @@ class Entity:
     conflict: str = "reject"
     deduplicate: tuple[Duplicate, ...] = ()
     deletions: str = "report"
-    batch: int = 500
+    batch: int = 1000
 
     @cached_property
     def parent(self) -> str:
@@ -341,7 +341,7 @@ def _entity(document: _Document, name: str, said: dict[str, Any], earlier: dict[
             Duplicate(tuple(one["fields"]), one["action"]) for one in said.get("deduplicate", ())
         ),
         deletions=said.get("deletions", "report"),
-        batch=said.get("batch", 500),
+        batch=said.get("batch", Entity.batch),
     )
     for number, rule in enumerate(entity.rules):
         for field in rule_fields(rule):

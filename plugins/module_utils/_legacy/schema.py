@@ -319,7 +319,7 @@ ENTITY = _object(
             "type": "integer",
             "minimum": 1,
             "maximum": 10000,
-            "description": "Records per call to Odoo.",
+            "description": "Records per call to Odoo; 1000 unless it says otherwise.",
         },
     },
     ("from", "key", "model", "fields"),
