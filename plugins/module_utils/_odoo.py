@@ -307,13 +307,11 @@ class Odoo:
         return [str(name) for name in answer]
 
 
-def connect(login: OdooLogin, *, say_database: bool = False) -> Odoo:
+def connect(login: OdooLogin) -> Odoo:
     """Log in over JSON-RPC.
 
-    Args:
-        login: where and who.
-        say_database: name the database in the header of every request. Without it Odoo 19 asks its server for the list
-            of databases each time, over a new connection: more work than most questions. An older one ignores it.
+    Every request names the database in its header. Without that Odoo 19 asks its server for the list of databases each
+    time, over a new connection, which is more work than most questions; an older one ignores it.
 
     Raises:
         OdooRefusedError: user or password is wrong, or the database isn't served there.
@@ -330,8 +328,7 @@ def connect(login: OdooLogin, *, say_database: bool = False) -> Odoo:
 
     def log_in() -> Any:
         sender = opener(login.ca_path, login.address)
-        if say_database:
-            sender.addheaders.append(("X-Odoo-Database", login.database))
+        sender.addheaders.append(("X-Odoo-Database", login.database))
         client = odoorpc.ODOO(
             host=f"[{parts.hostname}]" if _is_ipv6(parts.hostname) else parts.hostname,
             protocol="jsonrpc+ssl" if secure else "jsonrpc",

@@ -4,8 +4,8 @@
 """Loading legacy rows into the lab's production Odoo with three workers, side by side with odoo-import-export-client.
 
 Both take the same rows from CSV files with three sessions each: people (res.partner), and farmers with a farm and two
-plots each. Each side has two turns and the better one counts; the peer is given its default batch and two large ones. Each
-turn is a process of its own, in a virtual environment with the peer and OdooRPC.
+plots each. Each side has some turns and the best one counts; the peer is given its default batch and two large ones.
+Each turn is a process of its own, in a virtual environment with the peer and OdooRPC.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class OdooTarget:
 
     def __init__(self, login: OdooLogin) -> None:
         # One login for all threads: a session is an address and a number, and Odoo takes its time over a password.
-        self._session = connect(login, say_database=True)
+        self._session = connect(login)
         major = re.search(r"[0-9]+", self._session.version)
         self._many = major is not None and int(major[0]) >= 19
 

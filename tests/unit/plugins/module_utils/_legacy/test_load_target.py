@@ -37,7 +37,7 @@ class Session:
 def odoo(monkeypatch):
     def make(*answers: Any, version: str = "19.0") -> tuple[OdooTarget, Session]:
         session = Session(version, *answers)
-        monkeypatch.setattr(load_target, "connect", lambda _login, say_database: session)
+        monkeypatch.setattr(load_target, "connect", lambda _login: session)
         return OdooTarget(OdooLogin("http://odoo", "registry", "loader", "")), session
 
     return make
