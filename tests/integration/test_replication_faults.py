@@ -91,6 +91,19 @@ def test_the_host_between_is_killed_at_any_point(
     to_the_right_end(story)
 
 
+def test_a_big_copy_takes_updates_without_telling_its_indexes(story: Story) -> None:
+    story.on_source(MORE)
+    story.prepared()
+    story.on_source("update farmer set n = n + 1 where id % 100 = 0")
+    story("cutover")
+    assert story.on_target("select reloptions is null from pg_class where relname = 'farmer'") == "t"
+    updated, hot = story.on_target(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'farmer'"
+    ).split("|")
+    assert int(updated) == 4050
+    assert int(hot) > 0.95 * int(updated)
+
+
 def test_a_killed_cutover_is_finished_by_the_next(story: Story) -> None:
     story.prepared()
     story.on_source(TOUCH)
