@@ -36,6 +36,8 @@ LAST_STOP = "switch_dns"
 TWO = "two_at_once"
 FRESH, PREPARED = "fresh", "prepared"
 
+STATE = WORK / "state.json"
+
 
 def say(text: str) -> None:
     sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
@@ -78,7 +80,7 @@ class Campaign:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self.lab, untouched = _lab()
-        self.path = WORK / "state.json"
+        self.path = STATE
         self.state: dict[str, Any] = {
             "asked": asked,
             "lab": self.lab.identity,
@@ -108,10 +110,7 @@ class Campaign:
             self._record_golive()
         if "rollback" not in self.baseline:
             self._record_rollback()
-        return {
-            name: [table.Boundary(*row) for row in rows]
-            for name, rows in self.state["baseline"]["boundaries"].items()
-        }
+        return _boundaries(self.state)
 
     def _prepare(self, *, untouched: bool) -> None:
         say("preparing the country")
@@ -200,6 +199,21 @@ class Campaign:
         }
 
 
+def recorded_before() -> table.Recorded:
+    """The boundaries that the last campaign recorded: to list cases takes neither a lab nor one's turn."""
+    try:
+        state = json.loads(STATE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        say("without the kills at boundaries, which no campaign has recorded yet")
+        return {}
+    return _boundaries(state)
+
+
+def _boundaries(state: dict[str, Any]) -> table.Recorded:
+    recorded = state["baseline"]["boundaries"]
+    return {name: [table.Boundary(*row) for row in rows] for name, rows in recorded.items()}
+
+
 def _must(played: Played) -> Played:
     if played.code:
         raise RuntimeError(f"An undisturbed run ended with {played.code}:\n{played.text[-3000:]}")
@@ -221,7 +235,7 @@ def play_case(lab: snapshot.Lab, case: table.Case, baseline: dict[str, float]) -
     elif case.fault == TWO:
         runs, objections = _two_at_once(case)
     else:
-        runs = [controller.play(first, case)]
+        runs = [controller.play(first, case, **({"golive_until": case.until} if case.until else {}))]
         if runs[0].planted:
             objections.append(f"nothing happened: {runs[0].planted}")
         if case.fault == "kill" and runs[0].code != -9:
@@ -322,15 +336,19 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say which, play none")
     options = parser.parse_args()
     asked = {name: getattr(options, name) for name in ("sample", "seed", "cases", "fast", "planted")}
+    if options.list:
+        known = {} if options.fast or options.planted else recorded_before()
+        listed = table.chosen(
+            table.cases(known, fast=options.fast), options.cases, options.sample, options.seed
+        )
+        sys.stdout.write("".join(f"{case.name}  ({case.point})\n" for case in listed))
+        return 0
     WORK.mkdir(parents=True, exist_ok=True)
     alone = (WORK / "mutex").open("w")  # two campaigns can't have one lab: the second one waits
     fcntl.flock(alone, fcntl.LOCK_EX)
     campaign = Campaign(asked)
     known = {} if options.fast or options.planted else campaign.recorded()
     wanted = table.chosen(table.cases(known, fast=options.fast), options.cases, options.sample, options.seed)
-    if options.list:
-        sys.stdout.write("".join(f"{case.name}  ({case.point})\n" for case in wanted))
-        return 0
     if not wanted:
         raise SystemExit("No case has such a name.")
     say(f"{len(wanted)} cases")

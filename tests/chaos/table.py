@@ -73,6 +73,13 @@ class Case:
     refused: str = ""
     tried: str = ""
 
+    @property
+    def until(self) -> str:
+        """The phase at whose end the operator stops a run that got through the fault and is to go back; else empty."""
+        phase = re.split(r"\W", self.point)[0]
+        stops = self.playbook == "golive" and self.then == "rollback" and bool(self.at)
+        return phase if stops and phase in PHASES else ""
+
 
 Recorded = dict[str, list[Boundary]]
 
