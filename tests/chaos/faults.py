@@ -360,7 +360,9 @@ def tear_journal() -> None:
 
 
 def edit_journal() -> None:
-    on("ops", f'{_AWAY}; sed -i \'3s/"pass"/"fail"/;3s/golive/golove/\' {JOURNAL}')
+    """The third record says that it was written in another century."""
+    on("ops", f'{_AWAY}; sed -i \'3s/"time":"20/"time":"21/\' {JOURNAL}')
+    on("ops", f"if cmp -s /root/journal.kept {JOURNAL}; then echo nothing was edited >&2; exit 1; fi")
 
 
 def reorder_journal() -> None:
