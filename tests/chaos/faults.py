@@ -211,7 +211,8 @@ def fill(name: str, folder: str) -> None:
 def empty(name: str, folder: str) -> None:
     """What was written meanwhile stays."""
     on(name, f"rm -f {folder}/.filler; rm -rf /tmp/kept; cp -a {folder} /tmp/kept")
-    inside(name, "-m", "umount", "-l", folder)
+    # umount reads /proc/self, which is there only for a process that the container's /proc knows.
+    inside(name, "-m -p", "umount", "-l", folder)
     on(name, f"cp -a /tmp/kept/. {folder}/")
 
 
