@@ -65,6 +65,7 @@ class Server:
         keep_bytes: the most log a slot may hold back; None without a limit.
         replicates, superuser, subscribes: what the operator's role may do.
         logs_all: statements are written into the server's log, the one that makes a subscription among them.
+        compresses: pages that enter the write-ahead log whole are compressed there.
     """
 
     version: int
@@ -77,6 +78,7 @@ class Server:
     superuser: bool
     subscribes: bool
     logs_all: bool
+    compresses: bool
 
 
 SERVER_SQL = """
@@ -92,7 +94,8 @@ select current_setting('server_version_num')::int, current_setting('wal_level'),
        coalesce((select pg_catalog.pg_has_role(current_user, oid, 'USAGE') from pg_catalog.pg_roles
                   where rolname = 'pg_create_subscription'), false),
        current_setting('log_statement') <> 'none'
-         or (select setting = '0' from pg_catalog.pg_settings where name = 'log_min_duration_statement')
+         or (select setting = '0' from pg_catalog.pg_settings where name = 'log_min_duration_statement'),
+       current_setting('wal_compression') <> 'off'
   from pg_catalog.pg_roles where rolname = current_user
 """
 
@@ -127,9 +130,10 @@ def judge_source(facts: Server, user: str, wal_bytes: int) -> Gate:
             " replication. Or use sync_data_method: dump.",
         )
     kept = "no limit of its own" if facts.keep_bytes is None else f"at most {facts.keep_bytes:,} bytes"
+    slow = "" if facts.compresses else "; wal_compression is off: with lz4 the drain reads half the log"
     return passed(
         "replication.staging",
-        f"{facts.slots} slots free; log kept for a slot: {kept}, and the watch ends it at {wal_bytes:,} bytes",
+        f"{facts.slots} slots free; log kept for a slot: {kept}, and the watch ends it at {wal_bytes:,} bytes{slow}",
     )
 
 

@@ -70,6 +70,7 @@ alter system set shared_buffers = '512MB';
 alter system set max_wal_size = '8GB';
 alter system set checkpoint_timeout = '30min';
 alter system set max_slot_wal_keep_size = -1;
+alter system set wal_compression = lz4;
 """
 
 

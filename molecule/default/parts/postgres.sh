@@ -34,6 +34,7 @@ shared_buffers = 256MB
 maintenance_work_mem = 128MB
 checkpoint_timeout = 15min
 max_wal_size = 2GB
+wal_compression = lz4
 CONF
   printf '%s\n' 'local all postgres peer' 'hostssl all all all scram-sha-256' \
     'hostssl replication all all scram-sha-256' > "$data/pg_hba.conf"

@@ -18,7 +18,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._subscription import Pr
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot
 from sync_plans import plan
 
-HEALTHY = gates.Server(170000, "logical", 8, 8, 4, 2 << 30, True, False, True, False)
+HEALTHY = gates.Server(170000, "logical", 8, 8, 4, 2 << 30, True, False, True, False, True)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,13 @@ def test_the_source_s_server(change: dict[str, Any], said: str) -> None:
     gate = gates.judge_source(replace(HEALTHY, **change), "op", 5000)
     assert gate.open == (not said)
     assert said in gate.detail
+
+
+@pytest.mark.parametrize("compresses", [True, False])
+def test_a_source_that_writes_whole_pages_uncompressed_is_told_so(compresses: bool) -> None:
+    gate = gates.judge_source(replace(HEALTHY, compresses=compresses), "op", 5000)
+    assert gate.open
+    assert ("wal_compression is off" in gate.detail) is not compresses
 
 
 @pytest.mark.parametrize(
