@@ -85,13 +85,13 @@ def speed(python: Path, folder: Path, scale: float) -> Iterator[dict[str, Any]]:
                 f"legacy.{what}",
                 best[what],
                 "rows/s",
-                rows=best["rows"],
+                rows=best["rows"][what],
                 peer=other[what],
                 peer_name=f"{peer}, batches of {other['batch']}",
                 model=model,
                 cpu_seconds=cpu(best, what),
                 peer_cpu_seconds=cpu(other, what),
-                peer_rows=other["rows"],
+                peer_rows=other["rows"][what],
             )
 
 

@@ -136,7 +136,7 @@ def ours(said: dict[str, Any], target: Any) -> dict[str, Any]:
     tag = f"o{time.time_ns() % 10**9}x"
     folder = Path(said["folder"]) / tag
     folder.mkdir()
-    found: dict[str, Any] = {"cpu": {}, "client_cpu": {}}
+    found: dict[str, Any] = {"cpu": {}, "client_cpu": {}, "rows": {}}
     store = Store.open(folder / "store.sqlite")
     with closing(store):
         for what, turn in (("insert", ""), ("update", " later")):
@@ -152,7 +152,7 @@ def ours(said: dict[str, Any], target: Any) -> dict[str, Any]:
             found[what] = count / (time.monotonic() - begun)
             found["cpu"][what] = round(server_cpu() - before, 1)
             found["client_cpu"][what] = round(time.process_time() - mine, 1)
-            found["rows"] = count
+            found["rows"][what] = count
             loaded = sum(entity["loaded"] for entity in figures["entities"].values())
             if loaded != count:
                 raise SystemExit(f"{loaded} of {count} rows were loaded")
@@ -170,7 +170,7 @@ def peer(said: dict[str, Any]) -> dict[str, Any]:
         "protocol = jsonrpc\nport = 8069\nuid = 2\n".format(**said),
         encoding="utf-8",
     )
-    found: dict[str, Any] = {"cpu": {}, "client_cpu": {}}
+    found: dict[str, Any] = {"cpu": {}, "client_cpu": {}, "rows": {}}
     for what, turn in (("insert", ""), ("update", " later")):
         count, seconds = 0, 0.0
         before, mine = server_cpu(), children_cpu()
@@ -204,7 +204,7 @@ def peer(said: dict[str, Any]) -> dict[str, Any]:
         found[what] = count / seconds
         found["cpu"][what] = round(server_cpu() - before, 1)
         found["client_cpu"][what] = round(children_cpu() - mine, 1)
-        found["rows"] = count
+        found["rows"][what] = count
     return found
 
 
