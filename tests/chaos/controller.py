@@ -112,9 +112,9 @@ class Controller:
 def wait_until_ready(*, frozen: bool = False, limit: float = 300) -> None:
     """Both applications answer and both writers write; where the sources are frozen, production's application."""
     end = time.monotonic() + limit
-    questions = [lambda: _answers("172.28.52.32"), lambda: faults.on("ops", "pgrep -x sshd")]
+    questions = [lambda: _answers("10.28.52.32"), lambda: faults.on("ops", "pgrep -x sshd")]
     if not frozen:
-        questions += [lambda: _answers("172.28.51.32"), lambda: _writes("staging"), lambda: _writes("legacy")]
+        questions += [lambda: _answers("10.28.51.32"), lambda: _writes("staging"), lambda: _writes("legacy")]
     for question in questions:
         while True:
             try:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PKI = ROOT / "inventories/demo/.lab"
 JOURNAL = "/var/lib/dfr-golive/demo/journal.jsonl"
 BACKUPS = "/srv/dfr/backup"
-CONTROLLER = "172.28.50.1"
+CONTROLLER = "10.28.50.1"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -320,7 +320,7 @@ def fresh_secondary() -> None:
 
 def warm_cache() -> None:
     """Somebody has just asked: the resolver will give the old answer until its time to live is over."""
-    on("ops", "dig +short @172.28.50.23 dfr.demo.test")
+    on("ops", "dig +short @10.28.50.23 dfr.demo.test")
 
 
 def expire_certificate() -> None:

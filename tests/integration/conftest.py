@@ -130,9 +130,9 @@ def country() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def legacy_server() -> Server:
-    return Server("dfrlab-legacy", "172.28.50.11", 3306, str(INVENTORY / ".lab" / "ca.pem"))
+    return Server("dfrlab-legacy", "10.28.50.11", 3306, str(INVENTORY / ".lab" / "ca.pem"))
 
 
 @pytest.fixture(scope="session")
 def staging_server() -> Server:
-    return Server("dfrlab-staging-db", "172.28.50.31", 5432, str(INVENTORY / ".lab" / "ca.pem"))
+    return Server("dfrlab-staging-db", "10.28.50.31", 5432, str(INVENTORY / ".lab" / "ca.pem"))

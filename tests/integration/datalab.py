@@ -64,7 +64,7 @@ select nextval('free_number');
 
 
 def address(server: str) -> str:
-    return {"staging": "172.28.50.31", "production": "172.28.52.31"}[server]
+    return {"staging": "10.28.50.31", "production": "10.28.52.31"}[server]
 
 
 @contextmanager
@@ -144,7 +144,7 @@ class Pair:
             "method": self.method,
             "source": self.side("staging"),
             "target": self.side("production"),
-            "filestore": {"path": PRODUCTION_FILES, "owner": "100:101", "host": "172.28.50.12"},
+            "filestore": {"path": PRODUCTION_FILES, "owner": "100:101", "host": "10.28.50.12"},
             "work_dir": WORK,
             **more,
         }

@@ -71,6 +71,11 @@ def run(*argv: str, stdin: str = "", check: bool = True, timeout: float = 300) -
     return done.stdout
 
 
+def make_network(name: str) -> None:
+    """A network that goes with the next lab that is removed, should its own test be killed."""
+    run("docker", "network", "create", "--label", "dfr.golive.lab=1", name)
+
+
 @functools.cache
 def image(what: str) -> str:
     """The image of a major version of PostgreSQL, or of the host (``vm``)."""
@@ -201,8 +206,8 @@ class Sandbox:
 
     def start(self) -> None:
         self.stop()
-        run("docker", "network", "create", self.network)
-        run("docker", "network", "create", self.link)
+        make_network(self.network)
+        make_network(self.link)
         for server in (self.source, self.target):
             server.start()
         run("docker", "network", "connect", self.link, self.target.name)

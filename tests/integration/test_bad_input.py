@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from variants import Run, Variant, tls_server, world
 
-UNUSED_ADDRESS = "172.28.50.199"
+UNUSED_ADDRESS = "10.28.50.199"
 EXPIRED_PORT = 9443
 
 
@@ -223,7 +223,7 @@ def test_everything_was_checked_before_anything_was_refused(all_at_once: Run) ->
 
 
 def test_an_unreachable_host(variant: Variant, before: dict[str, str]) -> None:
-    variant.rename("hosts.yml", "172.28.50.11", UNUSED_ADDRESS)
+    variant.rename("hosts.yml", "10.28.50.11", UNUSED_ADDRESS)
     run = variant.preflight()
     assert run.code != 0, run.output
     assert "The host legacy is unreachable" in run.said
@@ -236,7 +236,7 @@ def test_an_unreachable_host(variant: Variant, before: dict[str, str]) -> None:
 
 
 def test_a_state_host_that_does_not_answer(variant: Variant, before: dict[str, str]) -> None:
-    variant.rename("hosts.yml", "172.28.50.10", UNUSED_ADDRESS)
+    variant.rename("hosts.yml", "10.28.50.10", UNUSED_ADDRESS)
     run = variant.preflight()
     assert run.code != 0
     assert "ops" in run.said
@@ -245,13 +245,13 @@ def test_a_state_host_that_does_not_answer(variant: Variant, before: dict[str, s
 
 
 def test_an_expired_certificate(variant: Variant, before: dict[str, str]) -> None:
-    variant.set("edge.yml", "golive_proxy.address", "172.28.50.13")
+    variant.set("edge.yml", "golive_proxy.address", "10.28.50.13")
     variant.set("edge.yml", "golive_proxy.port", EXPIRED_PORT)
-    variant.set("edge.yml", "golive_dns.new_address", "172.28.50.13")
+    variant.set("edge.yml", "golive_dns.new_address", "10.28.50.13")
     with tls_server(EXPIRED_PORT, days=-1):
         run = variant.preflight()
     assert run.code != 0, run.output
-    assert "The certificate of dfr.demo.test served at 172.28.50.13:9443 expired on" in run.said
+    assert "The certificate of dfr.demo.test served at 10.28.50.13:9443 expired on" in run.said
     assert "Install a valid certificate on the proxy" in run.said
     assert "preflight stopped" in run.said
     check_nothing_began(variant, before)

@@ -28,7 +28,7 @@ run_command(["ip", "route", "del", "prohibit", targets[-1].address])
 taken_away = prove(targets).detail
 print(json.dumps([before, dry, first, [gate.verdict.value for gate in gates], again, taken_away]))
 """
-LIVE = [["172.28.50.21", 53, "golive_dns.primary"], ["172.28.50.40", 443, "golive_proxy.address"]]
+LIVE = [["10.28.50.21", 53, "golive_dns.primary"], ["10.28.50.40", 443, "golive_proxy.address"]]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,5 @@ def test_after_it_the_kernel_refuses_and_a_second_time_changes_nothing(told: Any
 
 def test_a_fence_that_somebody_took_away_is_missed(told: Any) -> None:
     assert (
-        told[-1]
-        == "172.28.50.40 (golive_proxy.address) is live and isn't fenced off from this host: answers."
+        told[-1] == "10.28.50.40 (golive_proxy.address) is live and isn't fenced off from this host: answers."
     )

@@ -15,7 +15,7 @@ from datalab import connected, module, on_vm
 from odoolab import CA, logins, verdicts
 
 OPEN, CLOSED = "set $dfr_door open;", "set $dfr_door closed;"
-PROXY, LEGACY, RESOLVER = "172.28.50.40", "172.28.50.11", "172.28.50.23"
+PROXY, LEGACY, RESOLVER = "10.28.50.40", "10.28.50.11", "10.28.50.23"
 DOOR_FILE = "/srv/dfr/proxy/door.conf"
 LOGINS = ["enumerator198", "enumerator199"]
 
@@ -180,8 +180,8 @@ def test_initial_passwords(closed: None, held: list[int]) -> None:
     ("other", "gate", "verdict"),
     [
         ({"address": PROXY}, "name.leads_here", "fail"),
-        ({"resolvers": ["172.28.50.199"]}, "name.leads_here", "unknown"),
-        ({"proxy_address": "172.28.50.199", "odoo_timeout": 1}, "door.closed", "unknown"),
+        ({"resolvers": ["10.28.50.199"]}, "name.leads_here", "unknown"),
+        ({"proxy_address": "10.28.50.199", "odoo_timeout": 1}, "door.closed", "unknown"),
         ({"odoo_ca_path": ""}, "door.closed", "fail"),
         ({"expected_uuid": "00000000-0000-4000-8000-000000000000"}, "users.held", "fail"),
         ({"login_password": "wrong"}, "users.held", "unknown"),
@@ -220,7 +220,7 @@ def test_walking_in_stops_where_the_name_leads_elsewhere_or_the_door_is_closed(c
     elsewhere = module("odoo_canary", args, vm="ops")
     assert elsewhere["failed"]
     assert f"leads dfr.demo.test to {LEGACY}" in elsewhere["msg"]
-    silent = module("odoo_canary", args | {"resolvers": ["172.28.50.199"]}, vm="ops")
+    silent = module("odoo_canary", args | {"resolvers": ["10.28.50.199"]}, vm="ops")
     assert "no usable answer" in silent["msg"]
     nobody = module("odoo_canary", args | {"address": LEGACY}, vm="ops")
     assert nobody["failed"]

@@ -181,7 +181,7 @@ def test_storage(home: Path) -> None:
 
 
 def door(home: Path, **other: Any) -> str:
-    arguments = {"fqdn": "dfr.demo.test", "address": "172.28.50.40", "ca_path": CA, "timeout": 3}
+    arguments = {"fqdn": "dfr.demo.test", "address": "10.28.50.40", "ca_path": CA, "timeout": 3}
     return verdicts(ask("ops", "door_readiness", {**arguments, **other}, home))["door.production"]
 
 
@@ -196,7 +196,7 @@ def test_a_door_nobody_stands_behind(home: Path) -> None:
 
 def test_an_open_door_is_caught(home: Path) -> None:
     with tls_server(9444, days=100):
-        assert door(home, address="172.28.50.13", port=9444) == "fail"
+        assert door(home, address="10.28.50.13", port=9444) == "fail"
 
 
 @pytest.fixture

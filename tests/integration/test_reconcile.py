@@ -46,7 +46,9 @@ OWN = {"name": "own", "kind": "query", "sql": "select count(*) from farmer where
 def box() -> Iterator[sb.Server]:
     """One server with two databases is two sides."""
     server = sb.Server("dfrreconcile", "17", "dfrreconcile-net")
-    sb.run("docker", "network", "create", server.network, check=False)
+    sb.run("docker", "rm", "-f", "-v", server.name, check=False)
+    sb.run("docker", "network", "rm", server.network, check=False)
+    sb.make_network(server.network)
     try:
         server.start()
         for side in ("source", "target"):

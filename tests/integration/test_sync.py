@@ -337,10 +337,10 @@ def test_the_key_opens_nothing_but_reading() -> None:
     )
     ssh += " -o UserKnownHostsFile=/root/.ssh/dfr_golive_filestore.known_hosts"
     tries = {
-        "a shell": f"{ssh} dfr-filestore@172.28.50.12 id",
-        "writing": f"touch /tmp/x; rsync -e '{ssh}' /tmp/x dfr-filestore@172.28.50.12:x",
-        "elsewhere": f"rsync -e '{ssh}' dfr-filestore@172.28.50.12:/../../../../../etc/shadow /tmp/",
-        "a tunnel": f"{ssh} -o ExitOnForwardFailure=yes -N -W 127.0.0.1:22 dfr-filestore@172.28.50.12 </dev/null",
+        "a shell": f"{ssh} dfr-filestore@10.28.50.12 id",
+        "writing": f"touch /tmp/x; rsync -e '{ssh}' /tmp/x dfr-filestore@10.28.50.12:x",
+        "elsewhere": f"rsync -e '{ssh}' dfr-filestore@10.28.50.12:/../../../../../etc/shadow /tmp/",
+        "a tunnel": f"{ssh} -o ExitOnForwardFailure=yes -N -W 127.0.0.1:22 dfr-filestore@10.28.50.12 </dev/null",
     }
     for what, command in tries.items():
         done = subprocess.run(

@@ -166,7 +166,7 @@ def world() -> dict[str, str]:
     for end in ("staging", "production"):
         seen[end] = psql(end, f"{roles};\n{databases};")
     seen["door"] = on("production", "cat /srv/dfr/proxy/door.conf")
-    seen["name"] = on("ops", "dig +short dfr.demo.test @172.28.50.21")
+    seen["name"] = on("ops", "dig +short dfr.demo.test @10.28.50.21")
     return seen
 
 

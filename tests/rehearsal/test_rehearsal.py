@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HOSTS = ("ops", "legacy", "staging", "production")
 BOOK = "/var/lib/dfr-golive/demo-rehearsals/journal.jsonl"
-PRODUCTION = "172.28.50.40"
+PRODUCTION = "10.28.50.40"
 REHEARSAL = "inventories/demo-rehearsal"
 
 

@@ -23,9 +23,9 @@ import testinfra
 
 ROOT = Path(__file__).resolve().parents[2]
 FQDN = "dfr.demo.test"
-PROXY = "172.28.50.40"
-LEGACY = "172.28.50.11"
-NAME_SERVERS = {"primary": "172.28.50.21", "secondary": "172.28.50.22", "resolver": "172.28.50.23"}
+PROXY = "10.28.50.40"
+LEGACY = "10.28.50.11"
+NAME_SERVERS = {"primary": "10.28.50.21", "secondary": "10.28.50.22", "resolver": "10.28.50.23"}
 PHASES = (
     "preflight",
     "freeze_legacy",

@@ -141,8 +141,8 @@ def test_the_labs_rehearsal_shares_nothing_with_the_lab(tmp_path: Path) -> None:
             "golive_fqdn is dfr.demo.test, which is golive_fqdn of the live country",
         ),
         (
-            {"ansible_host": "172.28.50.13"},
-            "ansible_host of production is 172.28.50.13, which is ansible_host of production of the live country",
+            {"ansible_host": "10.28.50.13"},
+            "ansible_host of production is 10.28.50.13, which is ansible_host of production of the live country",
         ),
         ({"golive_rehearsal_of": "/nowhere"}, "nothing proves that it is apart"),
         ({"golive_mode": "live"}, "golive_mode is live in an inventory that rehearses"),
