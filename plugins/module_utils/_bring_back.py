@@ -39,7 +39,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._reverse import (
     remembered,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import unsubscribe, wait_applied
-from ansible_collections.dfr.golive.plugins.module_utils._tables import Tables
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Tables, both
 from ansible_collections.dfr.golive.plugins.module_utils._touched import prepare_store, touched
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
     array_literal,
@@ -259,7 +259,8 @@ def _prove(way: Way, summary: Summary) -> dict[str, Any]:
     with touched(pair, tables, PROOF_ROUND, PROOF_ROUND) as seen:
         verdict = compare_touched(pair, tables, seen)
     verdict.refuse(pair.source.database, pair.target.database)
-    sequences = check_sequences(pair)
+    with both(pair) as conns:
+        sequences = check_sequences(conns)
     with connect(pair.target_admin(), autocommit=True) as store:
         store.execute("delete from dfr_golive.touched where pair = %s", (pair.name,))
     return {

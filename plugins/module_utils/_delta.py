@@ -26,7 +26,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
@@ -40,7 +40,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._rows import (
     name_rows,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import wait_applied
-from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Both, Name, Tables, both
 from ansible_collections.dfr.golive.plugins.module_utils._touched import (
     Touched,
     harvest,
@@ -57,9 +57,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._whole import (
     compare_whole,
     locate,
 )
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 def compare_touched(
@@ -96,8 +93,8 @@ def compare_touched(
             theirs = batch_digest(target, right, sides.algorithm, keys)
             if ours.result() != theirs:
                 verdict.differences += name_rows(sides, left, right, keys)
-    if seen.whole and not skip_whole:
-        compare_whole(pair, tables, sorted(seen.whole), verdict, snapshots)
+        if seen.whole and not skip_whole:
+            compare_whole(pair, (source, target), tables, sorted(seen.whole), verdict)
     return verdict
 
 
@@ -156,7 +153,7 @@ def _prove_all(
     pair: Pair,
     tables: Tables,
     memory: Memory,
-    conns: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+    conns: Both,
     snapshots: tuple[str, str],
 ) -> dict[str, Any]:
     algorithm = common_algorithm(*conns)
@@ -263,28 +260,21 @@ def verify(
         GoliveError: a row differs; keys and columns are named.
     """
     memory = demand(pair, "following" if full else "proven")
-    tables = Tables.read(pair)
-
-    meant: list[Difference] = []
-
-    def compare() -> Verdict:
+    with both(pair) as conns:
+        tables = Tables.of(conns)
         verdict = Verdict()
         if full:
-            compare_whole(pair, tables, sorted(tables.source), verdict)
+            compare_whole(pair, conns, tables, sorted(tables.source), verdict)
         else:
             mark_rewritten(pair, tables, memory)
             harvest(pair, tables, memory.round, advance=False)
             with touched(pair, tables, 0, memory.round) as seen:
                 verdict = compare_touched(pair, tables, seen)
-        meant.extend(item for item in verdict.differences if declared is not None and declared(item))
+        meant = [item for item in verdict.differences if declared is not None and declared(item)]
         verdict.differences = [item for item in verdict.differences if item not in meant]
         verdict.refuse(pair.source.database, pair.target.database)
-        return verdict
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        beside = [pool.submit(check, pair) for check in (check_sequences, check_configured)]
-        verdict = compare()
-        sequences, _tables_of_extensions = (check.result() for check in beside)
+        sequences = check_sequences(conns)
+        check_configured(conns)
     return {
         "kind": "full" if full else "touched",
         "declared": [item.sentence() for item in meant],

@@ -53,6 +53,8 @@ SESSION = {
     "bytea_output": "hex",
     "lc_monetary": "C",
     "xmlbinary": "base64",
+    # A side that has finished its part waits for the other one.
+    "idle_in_transaction_session_timeout": "0",
     # Several connections read at the same time already; and compiling an expression takes longer than most tables.
     "max_parallel_workers_per_gather": "0",
     "jit": "off",

@@ -17,9 +17,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
     refuse_changed_definitions,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory, Pair, demand
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import disable, enable, wait_applied
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Both, both
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
@@ -75,13 +76,11 @@ def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
 
 
 def both_sequences(
-    pair: Pair,
+    conns: Both,
 ) -> tuple[dict[str, _digest.SequenceState], dict[str, _digest.SequenceState]]:
-    def one(login: PostgresLogin) -> dict[str, _digest.SequenceState]:
-        with _digest.reading(login) as conn:
-            return _digest.read_sequences(conn)
-
-    theirs, ours = together(lambda: one(pair.source), lambda: one(pair.target))
+    theirs, ours = together(
+        lambda: _digest.read_sequences(conns[0]), lambda: _digest.read_sequences(conns[1])
+    )
     return theirs, ours
 
 
@@ -91,7 +90,8 @@ def set_sequences(pair: Pair) -> dict[str, Any]:
     Raises:
         GoliveError: one is missing in the copy.
     """
-    theirs, ours = both_sequences(pair)
+    with both(pair) as conns:
+        theirs, ours = both_sequences(conns)
     with connect(pair.target) as conn:
         moves = []
         raised = []
@@ -113,17 +113,17 @@ def set_sequences(pair: Pair) -> dict[str, Any]:
     return {"compared": len(theirs), "set": len(moves), "raised": raised}
 
 
-def check_sequences(pair: Pair) -> int:
+def check_sequences(conns: Both) -> int:
     """That every sequence stands where the source's stands and gives no key that exists; returns their number.
 
     Raises:
         GoliveError: one doesn't.
     """
-    theirs, ours = both_sequences(pair)
+    theirs, ours = both_sequences(conns)
     wrong = _digest.compare_sequences(theirs, ours)
     if wrong:
         raise GoliveError(
-            f"{len(wrong)} sequences of {pair.target.database} aren't right: {'; '.join(wrong[:8])}.",
+            f"{len(wrong)} sequences of {conns[1].info.dbname} aren't right: {'; '.join(wrong[:8])}.",
             remedy="Drain again; if it stays so, somebody used the copy.",
         )
     return len(ours)

@@ -2,19 +2,46 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables of a source and its copy, side by side."""
+"""A source and its copy, side by side: a connection to each, and the tables of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation, read_relations, shared
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 
+if TYPE_CHECKING:
+    import psycopg
+
 Name = tuple[str, str]
+# A connection to the source and one to the copy.
+Both: TypeAlias = "tuple[psycopg.Connection[Any], psycopg.Connection[Any]]"
+
+
+@contextmanager
+def both(pair: Pair) -> Iterator[Both]:
+    """A reading connection to source and copy for all that is asked of them: making one takes longer than an answer.
+
+    Raises:
+        ProbeError: one of them doesn't answer.
+    """
+    with ExitStack() as stack:
+        source, target = together(
+            *(
+                functools.partial(
+                    stack.enter_context, _digest.reading(login, limit_seconds=pair.limit_seconds)
+                )
+                for login in (pair.source, pair.target)
+            )
+        )
+        yield source, target
 
 
 @dataclass(frozen=True)
@@ -25,13 +52,14 @@ class Tables:
     target: Mapping[Name, Relation]
 
     @classmethod
-    def read(cls, pair: Pair) -> Tables:
-        def one(login: PostgresLogin) -> tuple[Relation, ...]:
-            with connect(login) as conn:
-                return read_relations(conn)
+    def of(cls, conns: Both) -> Tables:
+        pairs = shared(*together(*(functools.partial(read_relations, conn) for conn in conns)))
+        return cls({(s.schema, s.name): s for s, _t in pairs}, {(t.schema, t.name): t for _s, t in pairs})
 
-        both = shared(*together(lambda: one(pair.source), lambda: one(pair.target)))
-        return cls({(s.schema, s.name): s for s, _t in both}, {(t.schema, t.name): t for _s, t in both})
+    @classmethod
+    def read(cls, pair: Pair) -> Tables:
+        with both(pair) as conns:
+            return cls.of(conns)
 
     def label(self, name: Name) -> str:
         return self.source[name].label

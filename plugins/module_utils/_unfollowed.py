@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, scalar
-from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import scalar
 from ansible_collections.dfr.golive.plugins.module_utils._rowhash import row_hash, totals
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Both
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 
 if TYPE_CHECKING:
@@ -58,37 +58,36 @@ select e.extname, n.nspname, c.relname, coalesce(x.condition, ''),
 """
 
 
-def configured_rows(login: PostgresLogin) -> dict[str, tuple[int, ...]]:
+def configured_rows(conn: psycopg.Connection[Any]) -> dict[str, tuple[int, ...]]:
     """Count and sum of the rows that extensions' tables hold for the user, by extension and table.
 
     By the texts of their few rows, which every version can hash: so nobody need be asked for its version first.
     """
     sql = require("psycopg.sql", "python3-psycopg")
     found = {}
-    with _digest.reading(login) as conn:
-        for extension, schema, name, condition, columns in conn.execute(CONFIGURED_SQL.encode()).fetchall():
-            rows = _digest.one_row(
-                conn,
-                sql.SQL("select {totals} from only {table} {where}").format(
-                    totals=totals(row_hash("text", [(sql.Identifier(column), "") for column in columns])),
-                    table=sql.Identifier(schema, name),
-                    where=sql.SQL(condition),
-                ),
-            )
-            found[f"{_digest.label(schema, name)} of the extension {extension}"] = tuple(int(v) for v in rows)
+    for extension, schema, name, condition, columns in conn.execute(CONFIGURED_SQL.encode()).fetchall():
+        rows = _digest.one_row(
+            conn,
+            sql.SQL("select {totals} from only {table} {where}").format(
+                totals=totals(row_hash("text", [(sql.Identifier(column), "") for column in columns])),
+                table=sql.Identifier(schema, name),
+                where=sql.SQL(condition),
+            ),
+        )
+        found[f"{_digest.label(schema, name)} of the extension {extension}"] = tuple(int(v) for v in rows)
     return found
 
 
-def check_configured(pair: Pair) -> int:
+def check_configured(conns: Both) -> int:
     """That both sides' extensions hold the same rows for the user; returns the number of their tables.
 
     Raises:
         GoliveError: they don't; the tables are named.
     """
-    theirs, ours = together(lambda: configured_rows(pair.source), lambda: configured_rows(pair.target))
+    theirs, ours = together(lambda: configured_rows(conns[0]), lambda: configured_rows(conns[1]))
     wrong = [
-        f"{name} has {theirs.get(name, (0,))[0]} rows in {pair.source.database} and {ours.get(name, (0,))[0]}"
-        f" in {pair.target.database}"
+        f"{name} has {theirs.get(name, (0,))[0]} rows in {conns[0].info.dbname} and {ours.get(name, (0,))[0]}"
+        f" in {conns[1].info.dbname}"
         for name in sorted(set(theirs) | set(ours))
         if theirs.get(name) != ours.get(name)
     ]

@@ -10,7 +10,6 @@ import queue
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
@@ -20,7 +19,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import Postgr
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair
 from ansible_collections.dfr.golive.plugins.module_utils._rowhash import totals
 from ansible_collections.dfr.golive.plugins.module_utils._rows import NAMED, Sides, name_rows, one, two_hashes
-from ansible_collections.dfr.golive.plugins.module_utils._tables import Name, Tables
+from ansible_collections.dfr.golive.plugins.module_utils._tables import Both, Name, Tables
 from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._verdict import Difference, Verdict
 
@@ -95,32 +94,16 @@ def common_algorithm(*conns: psycopg.Connection[Any]) -> str:
     return _digest.algorithm_for(*(conn.info.server_version for conn in conns))
 
 
-def compare_whole(
-    pair: Pair,
-    tables: Tables,
-    names: Sequence[Name],
-    verdict: Verdict,
-    snapshots: tuple[str | None, str | None] = (None, None),
-) -> None:
+def compare_whole(pair: Pair, conns: Both, tables: Tables, names: Sequence[Name], verdict: Verdict) -> None:
     """Compare whole tables on both sides at the same time; where the sums differ, find and name the rows."""
-    with ExitStack() as stack:
-
-        def opened(login: PostgresLogin, snapshot: str | None) -> tuple[psycopg.Connection[Any], str]:
-            conn = stack.enter_context(
-                _digest.reading(login, snapshot=snapshot, limit_seconds=pair.limit_seconds)
-            )
-            return conn, snapshot or _digest.export_snapshot(conn)
-
-        (source, left), (target, right) = together(
-            lambda: opened(pair.source, snapshots[0]), lambda: opened(pair.target, snapshots[1])
-        )
-        algorithm = common_algorithm(source, target)
-        sums = both_sums(pair, tables, names, algorithm, (source, target), (left, right))
-        sides = Sides(source, target, algorithm, secrets.token_hex(16))
-        for name in names:
-            verdict.whole[tables.label(name)] = sums[1][name][0]
-            if sums[0][name] != sums[1][name]:
-                locate(sides, tables.source[name], tables.target[name], verdict)
+    left, right = (_digest.export_snapshot(conn) for conn in conns)
+    algorithm = common_algorithm(*conns)
+    sums = both_sums(pair, tables, names, algorithm, conns, (left, right))
+    sides = Sides(*conns, algorithm, secrets.token_hex(16))
+    for name in names:
+        verdict.whole[tables.label(name)] = sums[1][name][0]
+        if sums[0][name] != sums[1][name]:
+            locate(sides, tables.source[name], tables.target[name], verdict)
 
 
 def both_sums(
@@ -128,7 +111,7 @@ def both_sums(
     tables: Tables,
     names: Sequence[Name],
     algorithm: str,
-    conns: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+    conns: Both,
     snapshots: tuple[str, str],
 ) -> tuple[dict[Name, list[int]], dict[Name, list[int]]]:
     """The sums of these tables on both sides, at the same time."""
