@@ -23,8 +23,8 @@ attributes:
 options:
   state:
     description:
-      - V(configured) writes the settings of the watch, readable for root alone. A watch at work keeps the moment
-        it started; one that starts anew has what an earlier one saw moved aside.
+      - V(configured) puts the library of the watch into O(lib_dir) and writes its settings, readable for root alone. A
+        watch at work keeps the moment it started; one that starts anew has what an earlier one saw moved aside.
       - V(proven) checks that every audience has been told, that the cron entry counts, and that a look taken now
         finds all well. Once the agreed days are over, the final status is enough.
     type: str
@@ -38,6 +38,9 @@ options:
     description: Short code of the country.
     type: str
     required: true
+  lib_dir:
+    description: Folder of the watch on this host. Needed with O(state=configured).
+    type: path
   settings:
     description: All the watch has to know but the passwords. Needed with O(state=configured).
     type: dict
@@ -121,9 +124,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils import _hypercare, _kept
+from ansible_collections.dfr.golive.plugins.module_utils import _hypercare, _kept, _watch
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer, Postbox
 from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._installed import install
 
 
 def configure(module: AnsibleModule) -> dict[str, Any]:
@@ -135,6 +139,8 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
         "mail": {**params["settings"].get("mail", {}), "password": params["mail_password"]},
     }
     changed = _hypercare.install_settings(folder, settings, params["days"], check_only=module.check_mode)
+    if not module.check_mode:
+        changed = install(Path(params["lib_dir"]), _watch) or changed
     return {"changed": changed}
 
 
@@ -166,6 +172,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["configured", "proven"], "required": True},
             "state_dir": {"type": "str", "required": True},
             "country": {"type": "str", "required": True},
+            "lib_dir": {"type": "path"},
             "settings": {"type": "dict", "default": {}},
             "login_password": {"type": "str", "default": "", "no_log": True},
             "mail_password": {"type": "str", "default": "", "no_log": True},
@@ -180,6 +187,7 @@ def main() -> None:
             "mail_sender": {"type": "str", "default": ""},
             "audiences": {"type": "list", "elements": "dict", "default": []},
         },
+        required_if=[("state", "configured", ["lib_dir"])],
         supports_check_mode=True,
     )
     run_module(module, work)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dfr.golive.plugins.module_utils import _hypercare, _kept
+from ansible_collections.dfr.golive.plugins.module_utils import _hypercare, _installed, _kept, _watch
 from ansible_collections.dfr.golive.plugins.module_utils._announce import Audience, MailServer, Postbox
 from ansible_collections.dfr.golive.plugins.module_utils._errors import DriftError, GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._hypercare import Installed, Schedule
@@ -24,6 +26,7 @@ STAFF = Audience("staff", "en", ("ana@demo.test", "ben@demo.test"))
 SCHEDULE = Schedule(14, 5, "Pacific/Tongatapu", 7, ("status@demo.test",))
 SERVER = MailServer("mail", 25, "golive@demo.test")
 NOW = 10_000.0
+PROGRAM = Path(__file__).parents[4] / "roles/start_hypercare/files/watch.py"
 
 
 @pytest.fixture
@@ -266,3 +269,18 @@ def test_texts_are_all_read_before_any_is_sent(tmp_path: Path) -> None:
     (tmp_path / "announcement.fr.txt").write_text("y\n")
     with pytest.raises(GoliveError, match="has to start with a line"):
         _hypercare.read_texts(tmp_path, [STAFF, replace(STAFF, language="fr")])
+
+
+def test_the_watch_runs_without_ansible_from_what_is_installed(tmp_path: Path) -> None:
+    assert _installed.install(tmp_path, _watch)
+    assert not _installed.install(tmp_path, _watch)
+    shutil.copy(PROGRAM, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "watch.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Name the settings file" in done.stdout
