@@ -20,9 +20,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._together import togeth
 if TYPE_CHECKING:
     import psycopg
 
+    Connection = psycopg.Connection[Any]
+
 Name = tuple[str, str]
 # A connection to the source and one to the copy.
-Both: TypeAlias = "tuple[psycopg.Connection[Any], psycopg.Connection[Any]]"
+Both: TypeAlias = "tuple[Connection, Connection]"
 
 
 @contextmanager
