@@ -14,14 +14,27 @@ count() { # log: adds what pytest says it passed; a log without such a line is a
     passed=$((passed + tests))
 }
 
-# What needs no lab goes on beside the story that needs it longest, and leaves it the processor.
-beside() {
-    renice --priority 10 --pid $BASHPID >/dev/null
+# What needs no lab goes on beside the stories that need it longest, and leaves them the processor.
+begin() { # group: a function of steps
+    { renice --priority 10 --pid $BASHPID >/dev/null; "$1"; } >"artifacts/beside-$1.log" 2>&1 &
+    beside=$!
+}
+
+finish() { # group: waits for it, shows its steps, or what it ended with
+    wait "$beside" || { tail -n 150 "artifacts/beside-$1.log"; exit 1; }
+    grep '^==>' "artifacts/beside-$1.log"
+    steps=$((steps + $(grep -cE '^==> .*: [0-9]+ s$' "artifacts/beside-$1.log")))
+}
+
+checks() {
     step sanity tests/sanity.sh
     step unit tested unit tests/unit
     step 'documentation, every warning an error' make --no-print-directory docs
-    step 'faults planted on servers of their own' tested sandbox tests/integration -m sandbox
     step 'pages in a browser' browser
+}
+
+servers() {
+    step 'faults planted on servers of their own' tested sandbox tests/integration -m sandbox
 }
 
 browser() {
@@ -78,20 +91,19 @@ fresh_lab() {
 mkdir -p artifacts
 step lint make --no-print-directory lint
 step 'a fresh lab' fresh_lab
-beside >artifacts/beside.log 2>&1 &
-beside_pid=$!
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+begin checks
 step 'story: faults planted for each gate' story faults
-wait "$beside_pid" || { tail -n 150 artifacts/beside.log; exit 1; }
-grep '^==>' artifacts/beside.log
-steps=$((steps + 5))
+finish checks
 count artifacts/unit.log
-count artifacts/sandbox.log
 count artifacts/pages.log
-# Only now: a lab that is removed takes every container of its images along.
 step 'a fresh lab' fresh_lab
+begin servers
 step 'story: rollback from each phase' story rollback
 step 'story: stop after each phase and resume' story resume
+finish servers
+count artifacts/sandbox.log
+# Only now: a lab that is removed takes every container of its images along.
 step 'a fresh lab' fresh_lab
 step 'faults: killed on the way, and what came of it' campaign
 step 'a rehearsal on a clone, and its way back' rehearsal
