@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.expression import Expression
@@ -75,11 +75,13 @@ class _Candidate:
     parent: str = ""
     once: list[tuple[int, str, str]] = field(default_factory=list)
 
+    @property
+    def state(self) -> str:
+        return REJECTED if self.problems else EXCLUDED if self.excluded else STAGED
 
-def extract(
-    mapping: Mapping, source: Source, store: Store, run: str, *, late: bool = False
-) -> dict[str, Tally]:
-    """Read a source into its store.
+
+class Reading:
+    """A source on its way into its store, a chunk at a time, so that it can go on while Odoo is at work.
 
     Args:
         mapping: how.
@@ -88,27 +90,59 @@ def extract(
         run: on whose behalf.
         late: arrivals after the switch, or corrected rejects: nothing counts as gone and no watermark moves.
 
-    Returns:
-        For each entity what its rows came to.
+    Attributes:
+        tallies: for each entity that is through what its rows came to.
 
-    Raises:
+    Raises (all methods):
         GoliveError: the source can't be read as the mapping says; what was read until then stays known.
     """
-    anew = store.noted("fingerprint") != mapping.fingerprint
-    marks = {} if anew or late else store.noted("marks") or {}
-    store.note("run", run)
-    next_marks: dict[str, Any] = {}
-    tallies = {}
-    for entity in mapping.entities.values():
-        # Taken before the rows are read: what comes in meanwhile is read again by the next run, never missed.
-        next_marks[entity.name] = source.mark(entity)
-        tallies[entity.name] = _Extraction(mapping, entity, source, store, run, late).run(
-            marks.get(entity.name)
-        )
-    if not late:
-        store.note("next_marks", next_marks)
-        store.note("fingerprint", mapping.fingerprint)
-    return tallies
+
+    def __init__(
+        self, mapping: Mapping, source: Source, store: Store, run: str, *, late: bool = False
+    ) -> None:
+        self.tallies: dict[str, Tally] = {}
+        self._chunks = self._read(mapping, source, store, run, late)
+
+    def go_on(self) -> bool:
+        """Read a chunk, or end an entity; False when nothing is left."""
+        return next(self._chunks, False)
+
+    def through(self, entity: str) -> None:
+        """Read until an entity is through."""
+        while entity not in self.tallies and self.go_on():
+            pass
+
+    def finish(self) -> dict[str, Tally]:
+        """Read all that is left."""
+        while self.go_on():
+            pass
+        return self.tallies
+
+    def _read(
+        self, mapping: Mapping, source: Source, store: Store, run: str, late: bool
+    ) -> Iterator[Literal[True]]:
+        anew = store.noted("fingerprint") != mapping.fingerprint
+        marks = {} if anew or late else store.noted("marks") or {}
+        store.note("run", run)
+        next_marks: dict[str, Any] = {}
+        for entity in mapping.entities.values():
+            # Taken before the rows are read: what comes in meanwhile is read again by the next run, never missed.
+            next_marks[entity.name] = source.mark(entity)
+            extraction = _Extraction(mapping, entity, source, store, run, late)
+            for _chunk in extraction.run(marks.get(entity.name)):
+                yield True
+            self.tallies[entity.name] = extraction.tally
+            yield True
+        if not late:
+            store.note("next_marks", next_marks)
+            store.note("fingerprint", mapping.fingerprint)
+
+
+def extract(
+    mapping: Mapping, source: Source, store: Store, run: str, *, late: bool = False
+) -> dict[str, Tally]:
+    """Read a source into its store, all of it; see `Reading`."""
+    return Reading(mapping, source, store, run, late=late).finish()
 
 
 def unchanged_since(mapping: Mapping, source: Source, store: Store) -> list[str]:
@@ -148,14 +182,16 @@ class _Extraction:
         self.seen = bytearray(self.next_id)
         self.salt = mapping.fingerprint.encode()[:64]
 
-    def run(self, since: Any) -> Tally:
+    def run(self, since: Any) -> Iterator[None]:
+        """Read what came in since a mark; yields after each chunk."""
         entity = self.entity
         if (
             since is not None
             and since == json.loads(json.dumps(self.source.mark(entity)))
             and self._same_file()
         ):
-            return self._untouched()
+            self._untouched()
+            return
         stream = self.source.stream(entity, since)
         self.stream = stream
         self.tally.full = stream.full
@@ -169,15 +205,15 @@ class _Extraction:
         self.owner_place = stream.header.index(OWNER) if self.late and OWNER in stream.header else None
         for chunk in _chunks(stream.rows if self.owner_place is None else _as_written(stream.rows)):
             self._work(chunk)
+            yield
         if self.tally.read > self.mapping.limits.max_rows:
             raise self._too_many()
         self._finish()
-        return self.tally
 
     def _same_file(self) -> bool:
         return self.entity.watermark.kind == "file_digest"
 
-    def _untouched(self) -> Tally:
+    def _untouched(self) -> None:
         """The very file that was read last: every row went where it went, and what was set aside stays so."""
         rows = dict(
             self.store.db.execute(
@@ -193,7 +229,6 @@ class _Extraction:
         self.tally.read = sum(
             (self.tally.unchanged, self.tally.staged, self.tally.rejected, self.tally.excluded)
         )
-        return self.tally
 
     def _too_many(self) -> GoliveError:
         return GoliveError(
@@ -244,8 +279,7 @@ class _Extraction:
         self._resolve(changed)
         with self.store.transaction():
             self._check_once(changed)
-            for candidate in changed:
-                self._write(candidate)
+            self._write(changed)
 
     def _identify(self, position: int, row: Row, problem: Problem | None) -> _Candidate:
         candidate = _Candidate(position, row, [problem] if problem else [])
@@ -396,45 +430,45 @@ class _Extraction:
 
     # --- writing --------------------------------------------------------------------------------------------
 
-    def _write(self, candidate: _Candidate) -> None:
+    def _write(self, candidates: list[_Candidate]) -> None:
         db, entity = self.store.db, self.entity.name
-        state = REJECTED if candidate.problems else EXCLUDED if candidate.excluded else STAGED
-        db.execute(
+        db.executemany(
             "insert into ledger (id, entity, ident, key, state, run, why, digest) values (?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict (id) do update set key = excluded.key, state = excluded.state, run = excluded.run,"
             " why = excluded.why, digest = coalesce(excluded.digest, digest)",
-            (
-                *(
-                    candidate.id,
+            [
+                (
+                    c.id,
                     entity,
-                    candidate.ident,
-                    candidate.key,
-                    state,
+                    c.ident,
+                    c.key,
+                    c.state,
                     self.run_id,
-                    candidate.excluded,
-                ),
-                candidate.digest if state == REJECTED else None,
-            ),
+                    c.excluded,
+                    c.digest if c.problems else None,
+                )
+                for c in candidates
+            ],
         )
-        if not candidate.new:
-            db.execute("delete from staged where id = ?", (candidate.id,))
-            db.execute("delete from reject where owner = ?", (candidate.id,))
+        known = [(c.id,) for c in candidates if not c.new]
+        db.executemany("delete from staged where id = ?", known)
+        db.executemany("delete from reject where owner = ?", known)
         if self.entity.parent:
-            db.execute(
+            db.executemany(
                 "insert or replace into tree values (?, ?, ?, ?)",
-                (candidate.id, entity, candidate.ident, candidate.parent),
+                [(c.id, entity, c.ident, c.parent) for c in candidates],
             )
-        if state == REJECTED:
-            self.tally.rejected += 1
+        staged = [c for c in candidates if c.state == STAGED]
+        db.executemany(
+            "insert into staged values (?, ?, 0, ?, ?, ?)",
+            [(c.id, entity, c.position, c.digest, self._payload(c)) for c in staged],
+        )
+        rejected = [c for c in candidates if c.problems]
+        for candidate in rejected:
             self.store.add_reject(self._reject(candidate), self.run_id, candidate.id)
-        elif state == EXCLUDED:
-            self.tally.excluded += 1
-        else:
-            self.tally.staged += 1
-            db.execute(
-                "insert into staged values (?, ?, 0, ?, ?, ?)",
-                (candidate.id, entity, candidate.position, candidate.digest, self._payload(candidate)),
-            )
+        self.tally.staged += len(staged)
+        self.tally.rejected += len(rejected)
+        self.tally.excluded += len(candidates) - len(staged) - len(rejected)
 
     def _row(self, candidate: _Candidate) -> dict[str, Any]:
         header = self.stream.header

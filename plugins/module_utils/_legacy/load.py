@@ -63,6 +63,14 @@ class Ledger(Protocol):
     def noted(self, name: str) -> Any: ...
 
 
+class Reading(Protocol):
+    """A source that is still being read into the store; see `_legacy.extract.Reading`."""
+
+    def through(self, entity: str) -> None: ...
+
+    def go_on(self) -> bool: ...
+
+
 @dataclass
 class Tally:
     """What the loading of an entity came to.
@@ -109,8 +117,17 @@ def load(
     target: Target,
     twins: Twins,
     terms: Terms,
+    reading: Reading | None = None,
 ) -> dict[str, Tally]:
     """Load all that is staged, entity by entity in the mapping's order.
+
+    Args:
+        source, entities: the name and the mapping of what is loaded.
+        store, target: from where, into what.
+        twins: what the registry has already.
+        terms: how.
+        reading: what fills the store. An entity is read to its end before its first row is loaded; the next ones are
+            read while Odoo is at work, and what is left of them when the time is up.
 
     Raises:
         ProbeError: Odoo stopped answering; what was acknowledged is in the store, and a repetition goes on.
@@ -119,9 +136,13 @@ def load(
     tallies: dict[str, Tally] = {}
     with ThreadPoolExecutor(terms.workers, thread_name_prefix="legacy") as pool:
         for name, entity in entities.items():
-            tallies[name] = _Entity(source, entity, store, target, twins, terms, pool).run()
+            if reading:
+                reading.through(name)
+            tallies[name] = _Entity(source, entity, store, target, twins, terms, pool, reading).run()
             if not tallies[name].done:
                 break
+    while reading and reading.go_on():
+        pass
     return tallies
 
 
@@ -134,6 +155,7 @@ class _Entity:
     twins: Twins
     terms: Terms
     pool: ThreadPoolExecutor
+    reading: Reading | None
     tally: Tally = field(default_factory=Tally)
 
     def run(self) -> Tally:
@@ -316,7 +338,9 @@ class _Entity:
     def _drain(self, left: int) -> None:
         """Wait until no more than ``left`` pages are under way."""
         while len(self._under_way) > left:
-            self._collect(wait(self._under_way, return_when=FIRST_COMPLETED).done)
+            done = {future for future in self._under_way if future.done()}
+            if done or not (self.reading and self.reading.go_on()):
+                self._collect(done or wait(self._under_way, return_when=FIRST_COMPLETED).done)
 
     def _collect(self, done: Iterable[Future[Outcome]], *, quiet: bool = False) -> None:
         """Put into the store what Odoo acknowledged, before any failure is passed on."""

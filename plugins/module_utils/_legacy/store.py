@@ -169,13 +169,13 @@ class Store:
         rows = [(ident_of(key), odoo_id, stamp[0] if stamp else None) for key, odoo_id, *stamp in done]
         with self.transaction():
             run = self.noted("run") or ""
+            ids = self.look_up(entity, [ident for ident, _odoo_id, _stamp in rows], "id")
             self.db.executemany(
                 "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?,"
-                " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest)"
-                " where entity = ? and ident = ?",
-                ((LOADED, run, odoo_id, stamp, entity, ident) for ident, odoo_id, stamp in rows),
+                " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest) where id = ?",
+                ((LOADED, run, odoo_id, stamp, *ids[ident]) for ident, odoo_id, stamp in rows),
             )
-            self._unstage(entity, (ident for ident, _odoo_id, _stamp in rows))
+            self.db.executemany("delete from staged where id = ?", ids.values())
 
     def rejected(self, rejects: Iterable[Reject]) -> None:
         """Records that Odoo or the loading refused."""

@@ -17,7 +17,11 @@ from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._legacy import verdict
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.extract import extract, unchanged_since
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.extract import (
+    Reading,
+    extract,
+    unchanged_since,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load import Tally, Terms, load
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_gone import follow
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import Target, names_of
@@ -68,11 +72,12 @@ class Way:
                 registry has something else than the source.
         """
         with closing(open_source(self.mapping, dict(self.login))) as source:
-            if read:
-                extract(self.mapping, source, self.store, self.run)
+            reading = Reading(self.mapping, source, self.store, self.run) if read else None
             if frozen:
+                if reading:
+                    reading.finish()
                 self.store.keep()
-            tallies = self._load(self.mapping)
+            tallies = self._load(self.mapping, reading)
             if not all(tally.done for tally in tallies.values()):
                 return self._figures(tallies, done=False)
             if not frozen:
@@ -146,9 +151,9 @@ class Way:
             for name, entity in self.mapping.entities.items()
         }
 
-    def _load(self, mapping: Mapping) -> dict[str, Tally]:
+    def _load(self, mapping: Mapping, reading: Reading | None = None) -> dict[str, Tally]:
         with closing(self._twins()) as twins:
-            return load(mapping.name, mapping.entities, self.store, self.target, twins, self.terms)
+            return load(mapping.name, mapping.entities, self.store, self.target, twins, self.terms, reading)
 
     def _twins(self) -> Twins:
         return Twins(self.store.path.with_suffix(".twins"), self.target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -57,6 +58,7 @@ class Night:
         self.limit = 0
         self.agreed: dict[tuple[str, str], verdict.Exceptional] = {}
         self.runs = 0
+        self.over = False
         self.quarantine = folder / "quarantine"
         self.quarantine.mkdir()
 
@@ -68,7 +70,7 @@ class Night:
 
     def way(self) -> Way:
         self.runs += 1
-        terms = Terms(2, sleep=lambda _seconds: None)
+        terms = Terms(2, until=0 if self.over else float("inf"), sleep=lambda _seconds: None)
         return Way(self.mapping, {}, self.store, self.odoo, f"run{self.runs}", terms, self.agreed, self.limit)
 
     def farmers(self) -> dict[str, Any]:
@@ -117,9 +119,9 @@ def test_a_row_that_comes_after_the_reading_is_noticed(night, monkeypatch):
     way = night.way()
     load = Way._load
 
-    def meanwhile(self: Way, mapping: Any) -> Any:
+    def meanwhile(self: Way, *said: Any) -> Any:
         night.write((1, "Ana", 2), (2, "Late", 2))
-        return load(self, mapping)
+        return load(self, *said)
 
     monkeypatch.setattr(Way, "_load", meanwhile)
     with pytest.raises(GoliveError, match="moved after it was read: farmers"):
@@ -132,8 +134,8 @@ def test_what_came_in_the_window_is_compared_until_it_is_right(night, monkeypatc
     night.write((1, "Ana", 2), (2, "Sione", 4), (3, "Mele", 1), (4, "Lupe", 1))
     load = Way._load
 
-    def and_something_else_writes(self: Way, mapping: Any) -> Any:
-        tallies = load(self, mapping)
+    def and_something_else_writes(self: Way, *said: Any) -> Any:
+        tallies = load(self, *said)
         for row in night.odoo.tables["dfr.farmer"].values():
             row["area"] = 9.0 if row["name"] == "Mele" else row["area"]
         return tallies
@@ -151,6 +153,73 @@ def test_what_came_in_the_window_is_compared_until_it_is_right(night, monkeypatc
     night.odoo.tables["dfr.farmer"][record]["area"] = 1.0
     assert night.way().transfer(frozen=True)["compared"]["farmers"]["equal"] == 3
     assert night.way().transfer(frozen=True)["compared"]["farmers"]["compared"] == 0
+
+
+WITH_PLOTS = """
+source: old
+kind: csv
+path: {path}
+entities:
+  farmers:
+    {{from: farmers.csv, key: [no], watermark: {{kind: file_digest}}, model: dfr.farmer,
+      fields: {{name: {{from: name}}}}}}
+  plots:
+    {{from: plots.csv, key: [no], watermark: {{kind: file_digest}}, model: dfr.plot,
+      fields: {{name: {{from: name}}, farmer_id: {{from: farmer, reference: farmers}}}}}}
+"""
+
+
+@pytest.fixture
+def plots(night, tmp_path) -> Path:
+    """A night whose farmers have a plot each."""
+    night.mapping = parse(WITH_PLOTS.format(path=tmp_path), "old.yml")
+    night.write(*((no, f"Farmer {no}", 1) for no in range(20)))
+    file = tmp_path / "plots.csv"
+    file.write_text(
+        "no,name,farmer\n" + "".join(f"{no},Plot {no},{no}\n" for no in range(20)), encoding="utf-8"
+    )
+    return file
+
+
+def test_plots_are_read_while_odoo_makes_the_farmers(night, plots):
+    read = threading.Event()
+    note = night.store.note
+    night.store.note = lambda name, value: (note(name, value), read.set() if name == "next_marks" else None)
+
+    def slow(method: str, model: str) -> None:
+        if (method, model) == ("load", "dfr.farmer") and not read.wait(20):
+            raise ProbeError("the plots aren't read before the farmers are made")
+
+    night.odoo.fault = slow
+    figures = night.way().transfer()
+    assert {name: found["loaded"] for name, found in figures["entities"].items()} == {
+        "farmers": 20,
+        "plots": 20,
+    }
+
+
+def test_a_source_that_breaks_meanwhile_takes_nothing_back(night, plots):
+    text = plots.read_text(encoding="utf-8")
+    plots.write_text("no,name\n", encoding="utf-8")
+    with pytest.raises(GoliveError, match="has no column farmer"):
+        night.way().transfer()
+    assert len(night.odoo.tables["dfr.farmer"]) == 20
+    plots.write_text(text, encoding="utf-8")
+    figures = night.way().transfer()
+    assert (figures["entities"]["farmers"]["unchanged"], figures["entities"]["plots"]["loaded"]) == (20, 20)
+    assert len(night.odoo.tables["dfr.farmer"]) == 20
+
+
+def test_a_slice_of_time_reads_all_whatever_it_loads(night, plots):
+    night.over = True
+    assert not night.way().transfer()["done"]
+    night.over = False
+    night.runs -= 1
+    figures = night.way().transfer(read=False)
+    assert {name: found["loaded"] for name, found in figures["entities"].items()} == {
+        "farmers": 20,
+        "plots": 20,
+    }
 
 
 def test_the_window_learns_only_what_was_written_since(night, monkeypatch):
