@@ -41,6 +41,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._rows import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import wait_applied
 from ansible_collections.dfr.golive.plugins.module_utils._tables import Both, Name, Tables, both
+from ansible_collections.dfr.golive.plugins.module_utils._together import together
 from ansible_collections.dfr.golive.plugins.module_utils._touched import (
     Touched,
     harvest,
@@ -259,8 +260,15 @@ def verify(
     Raises:
         GoliveError: a row differs; keys and columns are named.
     """
-    memory = demand(pair, "following" if full else "proven")
-    with both(pair) as conns:
+    with ExitStack() as stack:
+
+        def remembered() -> Any:
+            return demand(pair, "following" if full else "proven")
+
+        def opened() -> Any:
+            return stack.enter_context(both(pair))
+
+        memory, conns = together(remembered, opened)
         tables = Tables.of(conns)
         verdict = Verdict()
         if full:

@@ -286,6 +286,11 @@ def pieces(table: Table, algorithm: str, share: float = 0) -> list[tuple[int, in
     return [*itertools.pairwise(starts), (starts[-1], None)]
 
 
+def worthwhile(pages: int, jobs: int) -> int:
+    """How many of so many connections pay for themselves when there are so many pages to read."""
+    return min(jobs, 1 + pages // PAGES_PER_PIECE)
+
+
 def fair_share(pages: int, jobs: int) -> float:
     """What one of these connections may read alone of so many pages without keeping the others waiting for long."""
     return pages if jobs < 2 else 1.2 * pages / jobs

@@ -48,7 +48,7 @@ def full_sums(
         relations: the tables.
         algorithm: how a record is hashed.
         snapshot: the leader's, exported.
-        jobs: connections, the leader included.
+        jobs: connections at the most, the leader included.
         limit_seconds: for a statement.
 
     Raises:
@@ -56,7 +56,9 @@ def full_sums(
     """
     work: queue.SimpleQueue[tuple[Relation, Any]] = queue.SimpleQueue()
     todo = sorted(relations, key=lambda r: -r.bytes)
-    share = _digest.fair_share(sum(r.pages for r in todo), jobs)
+    pages = sum(r.pages for r in todo)
+    jobs = _digest.worthwhile(pages, jobs)
+    share = _digest.fair_share(pages, jobs)
     for relation in todo:
         columns = tuple((c.name, c.kind) for c in relation.columns)
         table = _digest.Table(relation.schema, relation.name, columns, relation.pages)

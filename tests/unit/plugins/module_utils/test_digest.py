@@ -83,6 +83,11 @@ def test_a_table_is_cut_only_where_one_connection_would_keep_the_others_waiting(
     assert _digest.pieces(Table("public", "t", (), 40000), "record", alone) == [None]
 
 
+@pytest.mark.parametrize(("pages", "connections"), [(0, 1), (8191, 1), (8192, 2), (40000, 4)])
+def test_a_connection_is_made_where_it_has_enough_to_read(pages: int, connections: int) -> None:
+    assert _digest.worthwhile(pages, 4) == connections
+
+
 @pytest.mark.parametrize(
     ("versions", "algorithm"), [((170000, 140001), "record"), ((130012, 170000), "text")]
 )
