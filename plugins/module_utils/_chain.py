@@ -43,8 +43,8 @@ def moment(text: str) -> datetime:
 
 
 def between(start: str, end: str) -> float:
-    """Seconds between two stamps, to the millisecond."""
-    return round((moment(end) - moment(start)).total_seconds(), 3)
+    """Seconds between two stamps, to the millisecond; none where the clock was set back between them."""
+    return max(0.0, round((moment(end) - moment(start)).total_seconds(), 3))
 
 
 def canonical(value: Any) -> str:

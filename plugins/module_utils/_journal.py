@@ -35,6 +35,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._chain import (
     JournalDamageError,
     Reading,
     Record,
+    between,
     canonical,
     seal,
     stamp,
@@ -69,6 +70,8 @@ EVENTS = frozenset(
         "close",
     }
 )
+# Time servers correct a clock by less without a word; more is told in the record.
+CLOCK_STEP_SECONDS = 1
 # What a module asks for to find a journal.
 JOURNAL_OPTIONS: dict[str, Any] = {
     "state_dir": {"type": "path", "required": True},
@@ -137,9 +140,8 @@ class Writer:
         return str(self.records[-1]["hash"]) if self.records else GENESIS
 
     def now(self) -> str:
-        """Now; never before the last record, even if somebody set the clock back."""
-        now = stamp(self._journal.clock())
-        return max(now, str(self.records[-1]["time"])) if self.records else now
+        """Now; before the last record when somebody has set the clock back since."""
+        return stamp(self._journal.clock())
 
     def prove(self, session: str) -> Holder:
         """Prove that the session holds the lock.
@@ -200,10 +202,13 @@ class Writer:
         if event not in EVENTS:
             raise GoliveError(f"There is no journal event {event!r}.")
         holder = self.prove(session)
+        now = self.now()
+        set_back = between(now, self.records[-1]["time"]) if self.records else 0
         record: Record = {
             **without_secrets(details),
+            **({"clock_set_back": set_back} if set_back > CLOCK_STEP_SECONDS else {}),
             "seq": len(self.records) + 1,
-            "time": self.now(),
+            "time": now,
             "run_id": holder.run_id,
             "session": session,
             "country": self._journal.country,

@@ -84,7 +84,7 @@ def _journal_opening(
 ) -> list[str]:
     """The opening's records; what else the operator should know."""
     notes = []
-    writer.append(
+    opening = writer.append(
         taken.session,
         "open",
         mode=request.mode,
@@ -94,6 +94,11 @@ def _journal_opening(
         owner=request.owner.as_dict(),
         **_said(request),
     )
+    if "clock_set_back" in opening:
+        notes.append(
+            f"The state host's clock was set back by {opening['clock_set_back']:.0f} s since the last record:"
+            " what was journalled before it may carry times that are ahead."
+        )
     if before is not None:
         writer.append(taken.session, "take_over", reason=why, previous=before.as_dict())
         notes.append(f"The lock was taken over from {before.owner.where}: {why}.")

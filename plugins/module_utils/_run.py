@@ -200,7 +200,9 @@ def compute(records: Iterable[Record], live_session: str = "") -> list[RunState]
 
 def _compute_run(records: list[Record], live_session: str) -> RunState:
     first = records[0]
-    run = RunState(id=first["run_id"], mode=str(first.get("mode", "live")), started=first["time"])
+    run = RunState(
+        id=first["run_id"], mode=str(first.get("mode", "live")), started=min(r["time"] for r in records)
+    )
     before = held = phase = ""
     waited = 0.0
     for record in records:

@@ -222,7 +222,7 @@ class Telling(_pages.Reading):
     def zero(self) -> str:
         """What all charts of the night begin with: the run may have waited for days between its sessions."""
         spans = self.report["timeline"]
-        return str(spans[0]["begin"] if spans else self.report["started"])
+        return min((str(span["begin"]) for span in spans), default=str(self.report["started"]))
 
     @cached_property
     def pauses(self) -> list[tuple[float, float]]:

@@ -75,9 +75,9 @@ class Case:
 
     @property
     def until(self) -> str:
-        """The phase at whose end the operator stops a run that got through the fault and is to go back; else empty."""
+        """The phase at whose end the operator stops a run that may get through the fault and is to go back."""
         phase = re.split(r"\W", self.point)[0]
-        stops = self.playbook == "golive" and self.then == "rollback" and bool(self.at)
+        stops = self.playbook == "golive" and self.then == "rollback" and bool(self.at) and not self.says
         return phase if stops and phase in PHASES else ""
 
 

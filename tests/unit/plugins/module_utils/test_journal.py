@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _chain, _journal
-from ansible_collections.dfr.golive.plugins.module_utils._chain import GENESIS, JournalDamageError
+from ansible_collections.dfr.golive.plugins.module_utils._chain import GENESIS, JournalDamageError, between
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._holder import LockLostError, Owner
 from ansible_collections.dfr.golive.plugins.module_utils._journal import Journal
@@ -74,12 +74,17 @@ def test_nobody_else_can_read_the_folder(journal: Journal) -> None:
     assert journal.folder.stat().st_mode & 0o077 == 0
 
 
-def test_time_never_runs_backwards(journal: Journal, clock: Clock) -> None:
+def test_a_clock_that_was_set_back_is_told_once_and_its_time_is_true(journal: Journal, clock: Clock) -> None:
     session = write(journal, 1)
     clock.now -= timedelta(hours=1)
     with journal.writing() as writer:
-        record = writer.append(session, "note")
-    assert record["time"] == journal.read()[0].records[0]["time"]
+        corrected = writer.append(session, "note")
+        after = writer.append(session, "note")
+    before = journal.read()[0].records[0]
+    assert 3590 < corrected["clock_set_back"] < 3600
+    assert between(corrected["time"], before["time"]) == corrected["clock_set_back"]
+    assert between(before["time"], corrected["time"]) == 0
+    assert "clock_set_back" not in after
 
 
 @pytest.mark.parametrize(

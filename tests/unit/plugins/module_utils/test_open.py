@@ -99,6 +99,15 @@ def test_a_failure_gives_the_lock_back(night: Night) -> None:
     assert "(no space left)" in opened["summary"]
 
 
+def test_a_clock_that_was_set_back_is_told_when_the_run_goes_on(night: Night) -> None:
+    night.open()
+    night.event("fail", "preflight", reason="clocks")
+    assert "set back" not in night.open()["summary"]
+    night.event("fail", "preflight", reason="clocks")
+    night.now -= timedelta(minutes=10)
+    assert "was set back by 598 s since the last record" in night.open()["summary"]
+
+
 def test_an_interrupted_run_says_so(night: Night) -> None:
     night.open()
     night.through("preflight")

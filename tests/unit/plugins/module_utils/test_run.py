@@ -202,6 +202,21 @@ def test_the_window_over_two_sessions_adds_up(stopped: list[str]) -> None:
     assert sum(part["seconds"] for part in window.split) + window.idle_seconds == window.seconds
 
 
+def test_a_clock_that_was_ahead_until_the_first_stop_spoils_no_figure() -> None:
+    run = state(
+        "600 a open",
+        "601 a refused preflight",
+        "602 a fail preflight reason=clock",
+        "603 a stop outcome=stopped",
+        "10 b open",
+        *through("start_hypercare", "b", 20),
+        "60 b close outcome=live",
+    )
+    assert (run.window.opened, run.window.seconds) == ("2026-11-22T00:00:22.000000Z", 13)
+    assert run.window.idle_seconds == 0
+    assert (run.started, run.finished) == ("2026-11-22T00:00:10.000000Z", "2026-11-22T00:01:00.000000Z")
+
+
 def test_people_are_counted_apart_from_the_machine() -> None:
     run = state(
         "0 a open",
