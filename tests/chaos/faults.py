@@ -381,7 +381,7 @@ with open("{JOURNAL}", "w") as there:
         del record["hash"]
         body = json.dumps(record, sort_keys=True, separators=(",", ":"))
         previous = hashlib.sha256(body.encode()).hexdigest()
-        print(f'{{body[:-1]}},"hash":"{{previous}}"}}', file=there)
+        print(f'{{body[:-1]}},"hash":"{{previous}}"}}}}', file=there)
 """
 
 
