@@ -59,7 +59,12 @@ def open_run(journal: Journal, request: Request) -> dict[str, Any]:
     _phases.until(request.until)
     reading, holder = journal.read()
     runs = compute(reading.records, holder.session if holder else "")
-    decision = decide(journal.country, runs, request)
+    try:
+        decision = decide(journal.country, runs, request)
+    except GoliveError:
+        # Who is at work comes first: what this one could do if nobody were may be what they are doing.
+        _why_taken(journal, holder, request)
+        raise
     if decision.kind in ("live", "nothing"):
         return _opened(journal, runs, decision, request, "", "", changed=False)
     if request.dry:

@@ -264,6 +264,8 @@ def test_no_way_forward_in_a_half_rollback(night: Night) -> None:
     night.event("close")
     night.open(ROLLBACK)
     night.event("undo_begin", "sync_data")
+    with pytest.raises(LockHeldError, match=r"is being worked on by ops@laptop .*: rollback, run .*, since"):
+        night.open(replace(GOLIVE, owner=OTHER))
     night.event("undo_fail", "sync_data", reason="stuck")
     with pytest.raises(
         GoliveError, match=r"A rollback of run .* has begun .*sync_data, freeze_legacy, preflight"
