@@ -101,15 +101,16 @@ class Reading:
         self, mapping: Mapping, source: Source, store: Store, run: str, *, late: bool = False
     ) -> None:
         self.tallies: dict[str, Tally] = {}
+        self._begun: dict[str, Tally] = {}
         self._chunks = self._read(mapping, source, store, run, late)
 
     def go_on(self) -> bool:
         """Read a chunk, or end an entity; False when nothing is left."""
         return next(self._chunks, False)
 
-    def through(self, entity: str) -> None:
-        """Read until an entity is through."""
-        while entity not in self.tallies and self.go_on():
+    def through(self, entity: str, rows: float = float("inf")) -> None:
+        """Read until an entity is through, or this many of its rows wait to be loaded."""
+        while entity not in self.tallies and self._begun.get(entity, Tally()).staged < rows and self.go_on():
             pass
 
     def finish(self) -> dict[str, Tally]:
@@ -129,6 +130,7 @@ class Reading:
             # Taken before the rows are read: what comes in meanwhile is read again by the next run, never missed.
             next_marks[entity.name] = source.mark(entity)
             extraction = _Extraction(mapping, entity, source, store, run, late)
+            self._begun[entity.name] = extraction.tally
             for _chunk in extraction.run(marks.get(entity.name)):
                 yield True
             self.tallies[entity.name] = extraction.tally

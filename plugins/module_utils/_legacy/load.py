@@ -66,7 +66,7 @@ class Ledger(Protocol):
 class Reading(Protocol):
     """A source that is still being read into the store; see `_legacy.extract.Reading`."""
 
-    def through(self, entity: str) -> None: ...
+    def through(self, entity: str, rows: float = ...) -> None: ...
 
     def go_on(self) -> bool: ...
 
@@ -126,17 +126,19 @@ def load(
         store, target: from where, into what.
         twins: what the registry has already.
         terms: how.
-        reading: what fills the store. An entity is read to its end before its first row is loaded; the next ones are
-            read while Odoo is at work, and what is left of them when the time is up.
+        reading: what fills the store. It goes on while Odoo is at work: an entity is loaded while its own later rows
+            are read, and those of the next ones. What is left when the time is up is read then.
 
     Raises:
         ProbeError: Odoo stopped answering; what was acknowledged is in the store, and a repetition goes on.
         OdooRefusedError: the login lacks a right.
     """
     tallies: dict[str, Tally] = {}
+    # Rows that an earlier run left stand among those that come, and parents may stand behind their children.
+    whole = {name for name, entity in entities.items() if entity.parent or store.staged(name, limit=1)}
     with ThreadPoolExecutor(terms.workers, thread_name_prefix="legacy") as pool:
         for name, entity in entities.items():
-            if reading:
+            if reading and name in whole:
                 reading.through(name)
             tallies[name] = _Entity(source, entity, store, target, twins, terms, pool, reading).run()
             if not tallies[name].done:
@@ -160,7 +162,7 @@ class _Entity:
 
     def run(self) -> Tally:
         begun = self.terms.clock()
-        records = self.store.staged(self.entity.name, limit=self.entity.batch)
+        records = self._page((-1, -1))
         self.tally.done = True
         if not records:
             return self.tally
@@ -248,11 +250,22 @@ class _Entity:
                     return
                 yield page
             last = records[-1]
-            records = self.store.staged(
-                self.entity.name, after=(last.depth, last.position), limit=self.entity.batch
-            )
+            records = self._page((last.depth, last.position))
 
     _depth = 0
+    _taken = 0
+
+    def _page(self, after: tuple[int, int]) -> list[Record]:
+        """The next records that wait, as many as go in one request; read from the source as far as it takes."""
+        name, size = self.entity.name, self.entity.batch
+        if self.reading:
+            self.reading.through(name, self._taken + size)
+        page = self.store.staged(name, after=after, limit=size)
+        if self.reading and not page:
+            self.reading.through(name)
+            page = self.store.staged(name, after=after, limit=size)
+        self._taken += len(page)
+        return page
 
     def _send(self, records: Sequence[Record]) -> list[Record]:
         """Hand a page to a worker; returns the records that have to wait for one under way."""

@@ -198,6 +198,34 @@ def test_plots_are_read_while_odoo_makes_the_farmers(night, plots):
     }
 
 
+def test_rows_are_loaded_while_later_rows_of_the_same_table_are_read(night):
+    night.write(*((no, f"Farmer {no}", 1) for no in range(1200)))
+    loading = threading.Event()
+    note = night.store.note
+
+    def at_the_end(name: str, value: object) -> None:
+        if name == "source":
+            assert loading.wait(20), "everything is read before anything is loaded"
+        note(name, value)
+
+    night.store.note = at_the_end
+    night.odoo.fault = lambda method, _model: loading.set() if method == "load" else None
+    assert sums(night.way().transfer()) == (1200, 1200, 0, 0, 0)
+    assert len(night.farmers()) == 1200
+
+
+def test_a_table_that_breaks_at_its_end_has_nothing_twice_afterwards(night):
+    night.write(*((no, f"Farmer {no}", 1) for no in range(1700)))
+    night.mapping = replace(night.mapping, limits=replace(night.mapping.limits, max_rows=1600))
+    with pytest.raises(GoliveError, match="more than 1600 rows"):
+        night.way().transfer()
+    early = len(night.farmers())
+    assert 0 < early < 1700
+    night.mapping = replace(night.mapping, limits=replace(night.mapping.limits, max_rows=1700))
+    assert sums(night.way().transfer()) == (1700, 1700 - early, early, 0, 0)
+    assert len(night.odoo.tables["dfr.farmer"]) == 1700
+
+
 def test_a_source_that_breaks_meanwhile_takes_nothing_back(night, plots):
     text = plots.read_text(encoding="utf-8")
     plots.write_text("no,name\n", encoding="utf-8")
