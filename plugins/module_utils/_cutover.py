@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the last write to the proof, for any two PostgreSQL databases: fence the source, drain, verify.
+"""From the last write to the proof, for any two PostgreSQL databases: come close, fence the source, drain, verify.
 
 Where it ends badly nothing is lost: the fence it raised is lifted, writers go on at the source, and the copy goes on
-following it.
+following it. What needn't wait for the fence is done before it: only the last moments are left for the window.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._alone import alone
-from ansible_collections.dfr.golive.plugins.module_utils._delta import verify
-from ansible_collections.dfr.golive.plugins.module_utils._drain import drain
+from ansible_collections.dfr.golive.plugins.module_utils._delta import read_ahead, verify
+from ansible_collections.dfr.golive.plugins.module_utils._drain import catch_up, drain
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._fence_postgres import (
     DEFAULT_EXEMPT_ROLES,
@@ -47,13 +47,13 @@ class Writers:
 
 
 def cutover(pair: Pair, writers: Writers, *, full: bool = False, drain_seconds: float = 60) -> dict[str, Any]:
-    """Fence, drain and prove; the fence stays up when all is well. A repeat proves again.
+    """Come close, fence, drain and prove; the fence stays up when all is well. A repeat proves again.
 
     Args:
         pair: source and copy, proven before (or ``full``).
         writers: who is fenced out.
         full: compare everything instead of what was touched.
-        drain_seconds: limit for the drain.
+        drain_seconds: limit for the copy to come close, and for the drain.
 
     Raises:
         GoliveError: a step failed; the fence is lifted if it was this call that raised it.
@@ -67,6 +67,9 @@ def _cutover(pair: Pair, writers: Writers, *, full: bool, drain_seconds: float) 
     started = time.monotonic()
     with connect(pair.source_admin(), autocommit=True) as admin:
         mine = read_fence(admin, pair.source.database, purpose=PURPOSE)[0] is None
+        if mine:
+            _approach(pair, full=full, limit_seconds=drain_seconds)
+        near = time.monotonic()
         try:
             raised = raise_fence(
                 admin,
@@ -91,12 +94,24 @@ def _cutover(pair: Pair, writers: Writers, *, full: bool, drain_seconds: float) 
         "drain": drained,
         "proof": proof,
         "seconds": {
-            "fence": round(fenced - started, 3),
+            "approach": round(near - started, 3),
+            "fence": round(fenced - near, 3),
             "drain": drained["seconds"],
             "fence_to_verified": round(time.monotonic() - fenced, 3),
             "total": round(time.monotonic() - started, 3),
         },
     }
+
+
+def _approach(pair: Pair, *, full: bool, limit_seconds: float) -> None:
+    """All that needn't wait for the fence, while people still write."""
+    try:
+        catch_up(pair, limit_seconds=limit_seconds)
+        if not full:
+            read_ahead(pair)
+    except GoliveError as exc:
+        exc.remedy = f"Nothing was fenced. {exc.remedy}".strip()
+        raise
 
 
 def reopen(pair: Pair, *, check: bool = False) -> bool:

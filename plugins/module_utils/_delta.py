@@ -247,6 +247,16 @@ def _prove_touched(pair: Pair, tables: Tables, memory: Memory, snapshots: tuple[
     }
 
 
+def read_ahead(pair: Pair) -> None:
+    """Note what was touched so far while both sides live: that much less log is to be read once the source is frozen.
+
+    Raises:
+        GoliveError: the copy isn't proven, or nobody knows what was touched.
+    """
+    memory = demand(pair, "proven")
+    harvest(pair, Tables.read(pair), memory.round)
+
+
 def verify(
     pair: Pair, *, full: bool = False, declared: Callable[[Difference], bool] | None = None
 ) -> dict[str, Any]:

@@ -45,6 +45,21 @@ def check_definitions(pair: Pair, memory: Memory) -> int:
     return len(now)
 
 
+def catch_up(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
+    """Let the copy apply all that its source has written until now.
+
+    Raises:
+        GoliveError: definitions changed, or the position isn't reached in time; nothing is lost then, the copy
+            goes on following once whatever held it up is gone.
+    """
+    definitions = check_definitions(pair, demand(pair, "following"))
+    with connect(pair.source, autocommit=True) as conn:
+        wanted = current_position(conn)
+    enable(pair)
+    waited = wait_applied(pair, wanted, limit_seconds)
+    return {"position": lsn_text(wanted), "definitions": definitions, "waited": waited}
+
+
 def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
     """Bring over what is still under way from a source that nobody writes to any more; then stop following.
 
@@ -52,23 +67,15 @@ def drain(pair: Pair, *, limit_seconds: float = 60) -> dict[str, Any]:
     are refreshed. May be repeated.
 
     Raises:
-        GoliveError: definitions changed, or the position isn't reached in time; nothing is lost then, the copy
-            goes on following once whatever held it up is gone.
+        GoliveError: as in `catch_up`.
     """
-    memory = demand(pair, "following")
     started = time.monotonic()
-    definitions = check_definitions(pair, memory)
-    with connect(pair.source, autocommit=True) as conn:
-        wanted = current_position(conn)
-    enable(pair)
-    waited = wait_applied(pair, wanted, limit_seconds)
+    reached = catch_up(pair, limit_seconds=limit_seconds)
     disable(pair)
     sequences = set_sequences(pair)
     refreshed = refresh_views(pair)
     return {
-        "position": lsn_text(wanted),
-        "definitions": definitions,
-        "waited": waited,
+        **reached,
         "sequences": sequences,
         "refreshed": refreshed,
         "seconds": round(time.monotonic() - started, 3),

@@ -12,7 +12,9 @@ module: replica_cutover
 short_description: Fence a database, drain the rest into its copy and prove it equal
 version_added: "1.0.0"
 description:
-  - Shuts everybody but the operator out of the source, ends their sessions, waits until the copy has
+  - Waits until the copy has applied what its source has written until now, and reads the log of what was
+    touched, so that only the last moments are left; where that can't be done nobody is shut out.
+  - Then shuts everybody but the operator out of the source, ends their sessions, waits until the copy has
     applied the source's frozen position, sets sequences, refreshes materialized views and compares every
     row that was touched since the proof.
   - Where it fails it lifts the fence that it raised; the source's users go on and the copy goes on
@@ -44,7 +46,7 @@ options:
     elements: str
     default: [postgres]
   drain_seconds:
-    description: Limit for the copy to apply all that was written, in seconds.
+    description: Limit for the copy to apply all that was written, before the fence and again behind it, in seconds.
     type: int
     default: 60
   full:
@@ -79,7 +81,7 @@ proof:
   returned: O(state=present), when not in check mode
   type: dict
 seconds:
-  description: Measured seconds of fence and drain, from fence to verified, and in all.
+  description: Measured seconds of coming close, fence and drain, from fence to verified, and in all.
   returned: O(state=present), when not in check mode
   type: dict
 differences:

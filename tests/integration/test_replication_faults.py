@@ -150,7 +150,7 @@ def test_the_network_between_the_servers_is_cut(story: Story) -> None:
         story.on_source(TOUCH)
         refused = story.refused("cutover", drain_seconds=3)
         assert "hasn't applied all" in refused["error"]
-        assert "The fence was lifted" in refused["error"]
+        assert "Nothing was fenced" in refused["error"]
         story.source_server.connect(story.name).execute("insert into visits values (1, 'after the stop')")
     finally:
         story.sandbox.mend()
