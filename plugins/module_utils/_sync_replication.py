@@ -70,12 +70,13 @@ RETRY = (
 # --- before the freeze -------------------------------------------------------------------------------------------
 
 
-def seed(plan: Plan, *, again: bool = False) -> dict[str, Any]:
+def seed(plan: Plan, *, again: bool = False, make: bool = True) -> dict[str, Any]:
     """Make the copy or go on with it, let it follow, and compare both sides while they live. May be repeated.
 
     Args:
         plan: what is to be brought where.
         again: throw away a copy that is there, and make a new one.
+        make: make one where none is of use; on the night itself nobody wants to wait for that.
 
     Raises:
         GoliveError: a step failed; a repeat goes on from there.
@@ -92,6 +93,8 @@ def seed(plan: Plan, *, again: bool = False) -> dict[str, Any]:
             drop_incoming(admin, plan, world)
             forget(admin, MAKING, plan.production)
     why = "asked for" if again and world.copy else spoiled(pair, world)
+    if not make:
+        _refuse_unmade(pair, why)
     if why:
         _seed.discard(pair)
     if why or not world.copy:
@@ -111,6 +114,19 @@ def seed(plan: Plan, *, again: bool = False) -> dict[str, Any]:
         "proof": proof,
         "why_again": why,
     }
+
+
+def _refuse_unmade(pair: Pair, why: str) -> None:
+    """
+    Raises:
+        GoliveError: there is no proven copy, or it is of no use any more.
+    """
+    if why:
+        raise GoliveError(
+            f"The copy {pair.target.database} is of no use any more: {why}.",
+            remedy="Nothing is frozen. Run playbooks/prepare.yml, it makes a new one, then golive.yml again.",
+        )
+    demand(pair, "proven")
 
 
 def spoiled(pair: Pair, world: World) -> str:

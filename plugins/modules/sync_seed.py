@@ -35,6 +35,12 @@ options:
     description: Drop a copy that is there, and make a new one.
     type: bool
     default: false
+  make:
+    description: >-
+      Make a copy where none is of use. With V(false) only what was touched since the last time is proven, and the
+      call fails when there is no proven copy: on the night, right before the freeze.
+    type: bool
+    default: true
   show_seconds:
     description:
       - Show the progress (step, rows, bytes, time left) at most every so many seconds, while the copy is made in the
@@ -101,8 +107,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": False, "stage": "none"}
     if module.check_mode:
         stage = status(plan.pair())["stage"]
-        return {"changed": stage != "proven", "stage": stage}
-    done = seed(plan, again=module.params["again"])
+        return {"changed": module.params["make"] and stage != "proven", "stage": stage}
+    done = seed(plan, again=module.params["again"], make=module.params["make"])
     # One line for each table: for the journal on the night, not for the terminal.
     done.get("evidence", {}).pop("tables", None)
     return done
@@ -113,6 +119,7 @@ def main() -> None:
         argument_spec={
             **SYNC_OPTIONS,
             "again": {"type": "bool", "default": False},
+            "make": {"type": "bool", "default": True},
             "show_seconds": {"type": "float", "default": 5},
         },
         required_if=SYNC_REQUIRED_IF,

@@ -320,6 +320,20 @@ def test_definitions_that_changed_are_named_with_the_module(country: Country) ->
     assert "module dfr_registry was changed" in again["why_again"]
 
 
+def test_right_before_the_freeze_a_copy_is_proven_again_but_none_is_made(country: Country) -> None:
+    assert "it must be proven" in country.refused("seed", make=False)
+    assert country.names() == {country.production}
+    country("seed")
+    country.on_staging("update farmer set name = name || '!' where id <= 7")
+    proof = country("seed", make=False)["proof"]
+    assert (proof["kind"], proof["rows"]) == ("touched", 7)
+    country.on_staging("alter table farmer add column phone text")
+    said = country.refused("seed", make=False)
+    assert "is of no use any more: definitions changed since: column public.farmer.phone is new" in said
+    assert "prepare.yml" in said
+    assert country.names() == {country.production, f"{country.production}_incoming"}
+
+
 def test_a_disabled_subscription_and_a_lost_slot(country: Country) -> None:
     country("seed")
     label = country.box.target.psql("select subname from pg_subscription")
