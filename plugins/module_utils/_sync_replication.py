@@ -124,7 +124,7 @@ def _refuse_unmade(pair: Pair, why: str) -> None:
     if why:
         raise GoliveError(
             f"The copy {pair.target.database} is of no use any more: {why}.",
-            remedy="Nothing is frozen. Run playbooks/prepare.yml, it makes a new one, then golive.yml again.",
+            remedy="Run playbooks/prepare.yml, it makes a new one, then golive.yml again.",
         )
     demand(pair, "proven")
 
