@@ -261,9 +261,6 @@ class _Entity:
         if self.reading:
             self.reading.through(name, self._taken + size)
         page = self.store.staged(name, after=after, limit=size)
-        if self.reading and not page:
-            self.reading.through(name)
-            page = self.store.staged(name, after=after, limit=size)
         self._taken += len(page)
         return page
 

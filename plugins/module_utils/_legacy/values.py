@@ -257,9 +257,6 @@ def read_number(value: Any, decimal: str = "", group: str = "") -> float:
         if not math.isfinite(value):
             raise Invalid("not_a_number", {"value": shown(value)})
         return float(value)
-    unmarked = not group and decimal != "," and isinstance(value, str) and PLAIN.fullmatch(value)
-    if unmarked and math.isfinite(plain := float(value)):
-        return plain
     text = trimmed(as_text(value)).translate(THIN)
     negative = len(text) > 2 and text[0] == "(" and text[-1] == ")"
     body = text[1:-1] if negative else text
