@@ -82,11 +82,11 @@ def _cutover(pair: Pair, writers: Writers, *, full: bool, drain_seconds: float) 
             fenced = time.monotonic()
             drained = drain(pair, limit_seconds=drain_seconds)
             proof = verify(pair, full=full)
-        except GoliveError as exc:
-            if not mine:
-                raise
-            lift_fence(admin, pair.source.database, purpose=PURPOSE)
-            exc.remedy = f"The fence was lifted, nothing is lost. {exc.remedy}".strip()
+        except Exception as exc:
+            if mine:
+                lift_fence(admin, pair.source.database, purpose=PURPOSE)
+                if isinstance(exc, GoliveError):
+                    exc.remedy = f"The fence was lifted, nothing is lost. {exc.remedy}".strip()
             raise
     return {
         "changed": True,

@@ -37,6 +37,8 @@ POSTGRES_OPTIONS: dict[str, Any] = {
     "ca_cert": {"type": "path"},
     "connect_timeout": {"type": "int", "default": 10},
 }
+# SQLSTATE classes in which a statement is innocent: insufficient resources, system error.
+SERVERS_OWN = ("53", "58")
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def connect(login: PostgresLogin, *, autocommit: bool = False) -> Iterator[psyco
     """A connection that commits on success, rolls back on error and is always closed.
 
     Raises:
-        ProbeError: no connection, with the server's reason in one line.
+        ProbeError: no connection, or the server couldn't go on (connection lost, disk or memory full), with its
+            reason in one line. What it refuses of a statement stays the driver's own error.
     """
     psycopg = driver()
     try:
@@ -140,8 +143,16 @@ def connect(login: PostgresLogin, *, autocommit: bool = False) -> Iterator[psyco
             f"Can't connect to PostgreSQL as {login.where}: {one_line(exc)}.",
             remedy="Check host, port, database, user and password of this database in the inventory.",
         ) from exc
-    with conn:
-        yield conn
+    try:
+        with conn:
+            yield conn
+    except psycopg.Error as exc:
+        if not conn.broken and not str(exc.sqlstate or "").startswith(SERVERS_OWN):
+            raise
+        raise ProbeError(
+            f"PostgreSQL couldn't go on for {login.where}: {one_line(exc)}.",
+            remedy="See whether that server is up and has room, its log says more; then start the same again.",
+        ) from exc
 
 
 def scalar(conn: psycopg.Connection[Any], query: Any, params: Any = None) -> Any:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import sandbox as sb
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Pair, Reach
 from sandbox import Sandbox, Story
 
@@ -64,6 +65,7 @@ DUMPING = (
 )
 # So much that a copy takes long enough to be hit.
 MORE = "insert into farmer (name, n) select repeat(md5(i::text), 4), i from generate_series(1, 400000) i"
+FENCED = "select datacl::text not like '%=Tc/%' and datacl is not null from pg_database where datname = '{}'"
 COPYING = "select count(*) > 0 from pg_stat_progress_copy"
 TRACKED = "select count(*) > 0 from pg_replication_slots where slot_name like '%_touched'"
 
@@ -108,9 +110,7 @@ def test_a_killed_cutover_is_finished_by_the_next(story: Story) -> None:
     story.prepared()
     story.on_source(TOUCH)
     process = story.begin("cutover")
-    story.wait_until(
-        f"select datacl::text not like '%=Tc/%' and datacl is not null from pg_database where datname = '{story.name}'"
-    )
+    story.wait_until(FENCED.format(story.name))
     story.kill_engine()
     process.wait(30)
     with pytest.raises(psycopg.OperationalError):
@@ -124,23 +124,59 @@ def test_a_killed_cutover_is_finished_by_the_next(story: Story) -> None:
 )
 def test_a_server_is_killed(story: Story, side: str, call: str) -> None:
     server = getattr(story.sandbox, side)
+    process = None
     if call == "seed":
         story.on_source(MORE)
-    else:
-        story("seed")
-    if call == "follow":
-        story("prove")
-        story.on_source(TOUCH)
-        server.kill()
-    else:
         process = story.begin(call)
-        question = {"seed": COPYING, "prove": TRACKED}[call]
-        story.wait_until(question, target=side == "target")
-        server.kill()
-        said = story.end(process)
-        assert "error" in said
-    server.restart()
+        story.wait_until(COPYING, target=side == "target")
+    else:
+        story.prepared()
+        story.on_source(TOUCH)
+    server.kill()
+    try:
+        assert process is None or "error" in story.end(process)
+    finally:
+        server.restart()
     to_the_right_end(story)
+
+
+def test_a_target_that_dies_behind_the_fence_leaves_the_source_open(story: Story) -> None:
+    story.prepared()
+    story.on_source(TOUCH)
+    held = story.target_server.connect(story.copy)
+    held.execute("begin; alter sequence plot_id_seq cache 1")
+    process = story.begin("cutover")
+    story.wait_until(FENCED.format(story.name))
+    story.target_server.kill()
+    try:
+        error = story.end(process)["error"]
+        assert "The fence was lifted" in error
+        story.source_server.connect(story.name).close()
+    finally:
+        story.target_server.restart()
+    to_the_right_end(story)
+
+
+def test_what_nobody_foresaw_behind_the_fence_leaves_the_source_open(story: Story) -> None:
+    story.prepared()
+    story.on_source(TOUCH)
+    story.on_target("revoke all on sequence plot_id_seq from odoo")
+    process = story.begin("cutover")
+    _out, error = process.communicate(timeout=60)
+    assert "permission denied for sequence plot_id_seq" in error
+    story.source_server.connect(story.name).close()
+    story.on_target("grant all on sequence plot_id_seq to odoo")
+    to_the_right_end(story)
+
+
+def test_a_server_that_cannot_go_on_is_an_answer_that_did_not_come(box: Sandbox) -> None:
+    login = PostgresLogin(box.target.address, 5432, "dfr_golive", "operator", "postgres", ssl_mode="disable")
+    with pytest.raises(ProbeError, match="couldn't go on for dfr_golive@"), connect(login) as conn:
+        conn.execute("select pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(ProbeError, match="is full"), connect(login) as conn:
+        conn.execute("do $$ begin raise 'the disk is full' using errcode = 'disk_full'; end $$")
+    with pytest.raises(psycopg.errors.UndefinedTable), connect(login) as conn:
+        conn.execute("table of_nobody")
 
 
 def test_the_network_between_the_servers_is_cut(story: Story) -> None:
