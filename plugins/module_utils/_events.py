@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible.module_utils.urls import open_url
 from ansible_collections.dfr.golive.plugins.module_utils import _kept
 from ansible_collections.dfr.golive.plugins.module_utils._chain import Record
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
@@ -125,6 +124,9 @@ def post(receiver: Receiver, body: bytes, headers: dict[str, str]) -> None:
     Raises:
         OSError: it wasn't taken.
     """
+    # Here and not above: the process apart sends, and each phase would wait for the import twice.
+    from ansible.module_utils.urls import open_url
+
     open_url(
         receiver.url,
         data=body,

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Assembles the freeze window's modules on the controller, where Ansible keeps each for the rest of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
+from ansible_collections.dfr.golive.plugins.module_utils._phases import WINDOW
+from ansible_collections.dfr.golive.plugins.plugin_utils._called import called
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+OPTIONS: dict[str, Any] = {
+    "phases": {"type": "list", "elements": "str", "required": True},
+    "chosen": {"type": "dict", "required": True},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller alone; needs no connection and changes nothing."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+    _VALID_ARGS: frozenset[str] = frozenset(OPTIONS)
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(OPTIONS)
+        phases = [name for name in options["phases"] if name in WINDOW]
+        result["changed"] = False
+        result["modules"] = called(ROLES, phases, options["chosen"], self._read)
+        for name in result["modules"]:
+            try:
+                self._configure_module(name, {}, task_vars)
+            except AnsibleError as exc:
+                remedy = (
+                    f"Install {name.rpartition('.')[0]} on the controller, in the version galaxy.yml names."
+                )
+                msg = f"The freeze window needs the module {name}: {one_line(exc)} {remedy}"
+                result.update(failed=True, msg=msg, remedy=remedy)
+                return result
+        result["msg"] = f"{len(result['modules'])} modules are assembled."
+        return result
+
+    def _read(self, path: Path) -> Any:
+        return self._loader.load_from_file(str(path))
