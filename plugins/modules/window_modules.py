@@ -13,8 +13,8 @@ short_description: Assemble the modules of the freeze window before it opens
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
 description:
-  - Before Ansible sends a module for the first time in a run, it reads and packs everything the module imports, which
-    takes the controller about a third of a second each. Whatever the tasks of the freeze window call is packed here,
+  - Before Ansible sends a module for the first time in a run, it assembles the module with everything it imports, which
+    takes the controller about a third of a second each. Whatever the tasks of the freeze window call is assembled here,
     while people still write; Ansible keeps it for the rest of the run.
   - What is called is read from the tasks themselves, for this country's providers and runtimes. A module that isn't
     installed is named now, with nothing frozen.
