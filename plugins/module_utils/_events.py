@@ -124,7 +124,7 @@ def post(receiver: Receiver, body: bytes, headers: dict[str, str]) -> None:
     Raises:
         OSError: it wasn't taken.
     """
-    # Here and not above: the process apart sends, and each phase would wait for the import twice.
+    # Here and not above: each call of the journal would load it, and only what goes out needs it.
     from ansible.module_utils.urls import open_url
 
     open_url(
@@ -197,7 +197,10 @@ def deliver_apart(journal: Journal, receiver: Receiver) -> None:
 
 
 def apart(work: Callable[[], Any]) -> None:
-    """Do something in a process of its own, which nobody waits for and which holds on to nothing of ours."""
+    """Send something from a process of its own, which nobody waits for and which holds on to nothing of ours."""
+    # Before the fork: Ansible removes the archive a module is loaded from as soon as the module has ended.
+    import ansible.module_utils.urls  # noqa: F401
+
     first = os.fork()
     if first:
         os.waitpid(first, 0)

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -155,3 +156,12 @@ def test_nobody_waits_for_a_receiver_that_is_away(journal: Journal) -> None:
     _events.deliver_apart(journal, Receiver("http://127.0.0.1:9/"))
     assert until(lambda: (journal.folder / "events.lock").exists())
     assert not (journal.folder / "events.json").exists()
+
+
+def test_a_process_apart_has_what_it_sends_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible removes a module's archive as the module ends; what isn't loaded by then is out of reach."""
+    needed = "ansible.module_utils.urls"
+    monkeypatch.delitem(sys.modules, needed, raising=False)
+    found = tmp_path / "found"
+    _events.apart(lambda: found.write_text(str(needed in sys.modules)))
+    assert until(lambda: found.exists() and found.read_text() == "True")
