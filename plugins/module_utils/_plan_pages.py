@@ -9,17 +9,19 @@ The calendar is made by the library icalendar: time zones, folding of lines and 
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible_collections.dfr.golive.plugins.module_utils import _pages
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, require
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._language import Language, languages, mark
 from ansible_collections.dfr.golive.plugins.module_utils._plan import Row, Timeline
 from ansible_collections.dfr.golive.plugins.module_utils._plan_steps import (
@@ -290,9 +292,9 @@ def calendar(plan: Plan, code: str, now: datetime) -> str:
     """``plan.ics``: an appointment for each step whose time is known.
 
     Raises:
-        GoliveError: the night isn't set, or the library is missing.
+        GoliveError: the night isn't set, or the library is missing or too old.
     """
-    ical = require("icalendar", "python3-icalendar")
+    ical = _icalendar()
     timeline, reading = plan.timeline, Reading(Language(code), plan)
     if timeline.declared.start is None:
         raise GoliveError(
@@ -316,6 +318,22 @@ def calendar(plan: Plan, code: str, now: datetime) -> str:
     made.add_missing_timezones()
     shown: bytes = made.to_ical()
     return shown.decode()
+
+
+def _icalendar() -> ModuleType:
+    """
+    Raises:
+        GoliveError: it is missing, or older than the version that adds time zones by itself.
+    """
+    try:
+        library = importlib.import_module("icalendar")
+        library.Calendar.add_missing_timezones  # noqa: B018
+    except (ImportError, AttributeError) as exc:
+        raise GoliveError(
+            "The plan's calendar needs the Python library icalendar, version 6 or newer, on the controller.",
+            remedy="Install it there: pip install 'icalendar>=6'.",
+        ) from exc
+    return library
 
 
 def _event(ical: Any, plan: Plan, name: str, now: datetime, starts: float, ends: float) -> Any:

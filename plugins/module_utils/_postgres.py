@@ -113,8 +113,15 @@ def driver() -> Any:
 
 
 @contextmanager
-def connect(login: PostgresLogin, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+def connect(
+    login: PostgresLogin, *, autocommit: bool = False, **parameters: str
+) -> Iterator[psycopg.Connection[Any]]:
     """A connection that commits on success, rolls back on error and is always closed.
+
+    Args:
+        login: whose.
+        autocommit: each statement is a transaction of its own.
+        parameters: more of libpq's connection parameters, for example ``replication="database"``.
 
     Raises:
         ProbeError: no connection, or the server couldn't go on (connection lost, disk or memory full), with its
@@ -137,6 +144,7 @@ def connect(login: PostgresLogin, *, autocommit: bool = False) -> Iterator[psyco
             keepalives_idle=15,
             keepalives_interval=5,
             keepalives_count=3,
+            **parameters,
         )
     except psycopg.OperationalError as exc:
         raise ProbeError(

@@ -33,7 +33,12 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     one_line,
     require,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, driver, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
+    PostgresLogin,
+    connect,
+    driver,
+    scalar,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -184,33 +189,19 @@ def exporting_slot(login: PostgresLogin, name: str, *, limit_seconds: int = 120)
 
     Raises:
         GoliveError: the slot can't be made.
+        ProbeError: see `connect`.
     """
     psycopg = driver()
-    try:
-        conn = psycopg.connect(
-            host=login.host,
-            port=login.port,
-            user=login.user,
-            password=login.password,
-            dbname=login.database,
-            sslmode=login.ssl_mode,
-            sslrootcert=login.ca_cert or "system" if login.ssl_mode.startswith("verify") else None,
-            connect_timeout=login.connect_timeout,
-            application_name="dfr.golive",
-            replication="database",
-            options=f"-c statement_timeout={limit_seconds}s -c idle_in_transaction_session_timeout=0",
-            autocommit=True,
-        )
-    except psycopg.OperationalError as exc:
-        raise ProbeError(f"Can't open a replication connection as {login.where}: {one_line(exc)}.") from exc
-    with conn:
+    options = f"-c statement_timeout={limit_seconds}s -c idle_in_transaction_session_timeout=0"
+    with connect(login, autocommit=True, replication="database", options=options) as conn:
         result = conn.pgconn.exec_(
             f'CREATE_REPLICATION_SLOT "{name}" LOGICAL {PLUGIN} EXPORT_SNAPSHOT'.encode()
         )
-        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+        made = result.status == psycopg.pq.ExecStatus.TUPLES_OK
+        lsn, snapshot = (result.get_value(0, 1), result.get_value(0, 2)) if made else (None, None)
+        if lsn is None or snapshot is None:
             raise _slot_refused(name, GoliveError(one_line(result.get_error_message())))
-        lsn, snapshot = (result.get_value(0, column).decode() for column in (1, 2))
-        yield to_lsn(lsn), snapshot
+        yield to_lsn(lsn.decode()), snapshot.decode()
 
 
 # --- publications ------------------------------------------------------------------------------------------------

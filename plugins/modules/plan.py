@@ -31,7 +31,7 @@ attributes:
 seealso:
   - module: dfr.golive.rehearsals_info
 requirements:
-  - icalendar on the controller, where the night is set
+  - icalendar 6 or newer on the controller, where the night is set
 """
 
 EXAMPLES = r"""

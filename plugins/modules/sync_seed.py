@@ -91,7 +91,7 @@ proof:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dfr.golive.plugins.module_utils._errors import run_module
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, run_module
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import status
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     SYNC_OPTIONS,
@@ -102,6 +102,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_replication impor
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    if module.params["again"] and not module.params["make"]:
+        raise GoliveError(
+            "again asks for a new copy, and make forbids to make one.",
+            remedy="Leave one of them out; a new copy is made days before the night, by playbooks/prepare.yml.",
+        )
     plan = Plan.from_params(module.params)
     if plan.method != "replication":
         return {"changed": False, "stage": "none"}

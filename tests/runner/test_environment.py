@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import environment
 import pytest
 import yaml
@@ -13,6 +15,11 @@ PLAYBOOKS = [
     "golive.yml",
     *sorted(f"playbooks/{path.name}" for path in (environment.ROOT / "playbooks").glob("*.yml")),
 ]
+
+
+def test_the_plan_s_calendar_is_asked_for(tmp_path: Path) -> None:
+    asked = environment.context(tmp_path / "context") / "_build" / "requirements.txt"
+    assert asked.read_text(encoding="utf-8").split() == ["icalendar>=6"]
 
 
 def test_every_collection_is_inside_and_no_other() -> None:

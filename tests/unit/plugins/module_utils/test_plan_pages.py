@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import icalendar
@@ -136,6 +138,16 @@ def test_there_is_no_calendar_without_a_night() -> None:
     with pytest.raises(GoliveError, match="without a night") as refused:
         _plan_pages.calendar(plan(), "en", NOW)
     assert "golive_plan" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    "library", [None, SimpleNamespace(Calendar=object)], ids=["missing", "before version 6"]
+)
+def test_a_library_that_makes_no_calendar_is_named(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "icalendar", library)
+    with pytest.raises(GoliveError, match="icalendar, version 6 or newer") as refused:
+        _plan_pages.calendar(plan(**NIGHT), "en", NOW)
+    assert "pip install" in refused.value.remedy
 
 
 @pytest.mark.parametrize("name", ["Pacific/Atlantis", "", "../etc/passwd"])
