@@ -26,9 +26,9 @@ lab: setup ## bring up a fresh lab country
 	molecule create --scenario-name default
 
 .PHONY: clean-lab
-clean-lab: setup ## remove every container, network and volume of the lab, and nothing else
+clean-lab: setup ## remove every container, network and volume of the lab and of the tests, and nothing else
 	molecule destroy --scenario-name default
-	ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml
+	ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml -e lab_found_by=dfr.golive.lab=1
 
 .PHONY: demo
 demo: lab ## a rehearsal on a clone, the three teams' signatures by the lab's keys, the go-live; then where the report is

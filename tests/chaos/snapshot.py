@@ -19,6 +19,8 @@ LABEL = "label=dfr.golive.lab=1"
 # Images carry the label too, so containers that others make of them would count.
 FILTERS = ("--filter", LABEL, "--filter", "name=^dfrlab-")
 KEPT = "dfrlab-pictures"
+# It goes with the lab it shows.
+OF_THE_LAB = ("--label=dfr.golive.lab=1", "--label=dfr.golive.country=demo")
 
 _COPY = """set -e
 while read -r from to; do
@@ -97,7 +99,7 @@ class Lab:
 
     def _helper(self, script: str, stdin: str = "") -> str:
         image = next(str(p["Image"]) for p in self.parts if p["Name"] == "/dfrlab-ops")
-        docker("volume", "create", f"--{LABEL}", KEPT)
+        docker("volume", "create", *OF_THE_LAB, KEPT)
         return docker(
             "run", "--rm", "--interactive", "--cap-add=SYS_ADMIN", "--cap-add=MKNOD", "--network=none",
             f"--volume={self.root}:/engine", f"--volume={KEPT}:/pictures", "--entrypoint=sh", image, "-c", script,

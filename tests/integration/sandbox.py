@@ -72,7 +72,7 @@ def run(*argv: str, stdin: str = "", check: bool = True, timeout: float = 300) -
 
 
 def make_network(name: str) -> None:
-    """A network that goes with the next lab that is removed, should its own test be killed."""
+    """A network that `make clean-lab` removes, should its own test be killed."""
     run("docker", "network", "create", "--label", "dfr.golive.lab=1", name)
 
 

@@ -79,7 +79,7 @@ class Server:
 
 
 def _container(kind: str, image: str, setup: str, client: tuple[str, ...], port: int) -> Server:
-    name = f"dfrlab-source-{kind}"
+    name = f"dfrsource-{kind}"
     run("docker", "rm", "-f", name, check=False)
     label = ("--label", "dfr.golive.lab=1")
     run("docker", "run", "-d", "--init", "--name", name, *label, "--entrypoint", "sleep", image, "infinity")

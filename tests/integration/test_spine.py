@@ -29,6 +29,8 @@ import pytest
 import yaml
 from ansible_collections.dfr.golive.plugins.module_utils._phases import NAMES
 
+pytestmark = pytest.mark.sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
