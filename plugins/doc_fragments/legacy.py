@@ -18,6 +18,16 @@ options:
     description: How the mapping is called in messages, usually the path of its file.
     type: str
     default: the mapping
+  store:
+    description: File on the managed host that holds what is known of the source; made when it is missing.
+    type: path
+    required: true
+requirements:
+  - PyYAML and jsonschema on the managed host (Debian packages python3-yaml and python3-jsonschema)
+"""
+
+    CONNECTION = r"""
+options:
   connection:
     description: Where the source is, for sources that are databases.
     type: dict
@@ -30,7 +40,7 @@ options:
         description: TCP port.
         type: int
       user:
-        description: Account that may read all that the mapping names.
+        description: Account that may read the tables that are asked for.
         type: str
       password:
         description: Its password.
@@ -44,10 +54,4 @@ options:
       ca_cert:
         description: CA bundle on the managed host.
         type: path
-  store:
-    description: File on the managed host that holds what is known of the source; made when it is missing.
-    type: path
-    required: true
-requirements:
-  - PyYAML and jsonschema on the managed host (Debian packages python3-yaml and python3-jsonschema)
 """

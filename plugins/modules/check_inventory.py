@@ -24,13 +24,7 @@ description:
   - Misspelt variables are found by their prefix (C(golive_) or the name of a role) and by their
     likeness to known ones.
 options: {}
-attributes:
-  check_mode:
-    description: Can run in check mode and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is no difference to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 seealso:
   - name: inventories/template
     description: The commented starting point for a country.

@@ -16,15 +16,9 @@ description:
   - Resolvers are asked only once the authoritative servers agree, so that none fetches the old address from a
     secondary that lags. A resolver that still holds the old answer is waited for.
   - How far each server has come is returned on success and on time-out alike.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 requirements:
   - dnspython on the host that executes the module (Debian package python3-dnspython)
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 options:
   zone:
     description: The DNS zone.

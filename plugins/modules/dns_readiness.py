@@ -18,15 +18,9 @@ description:
     got; a name server checks key and right, and leaves the zone and its serial as they are.
   - The resolvers are asked for the zone, never for the record, so that they don't cache the old address just
     before it changes.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 requirements:
   - dnspython on the host that executes the module (Debian package python3-dnspython)
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 options:
   zone:
     description: The DNS zone.

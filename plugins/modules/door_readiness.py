@@ -14,13 +14,7 @@ description:
   - Asks production's proxy for the application under the final name, and expects the maintenance page (503).
     Changes nothing.
   - A bad verdict doesn't fail the task; it is returned as a gate.
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   fqdn:
     description: The name users type.

@@ -20,13 +20,7 @@ description:
     got through it meanwhile.
 extends_documentation_fragment:
   - dfr.golive.freeze_source
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+  - dfr.golive.attributes.read_only
 options:
   expect:
     description: What has to become of the write.

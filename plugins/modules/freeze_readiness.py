@@ -19,13 +19,7 @@ description:
   - Nothing is changed. A question without a usable answer is V(unknown).
 extends_documentation_fragment:
   - dfr.golive.freeze_source
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+  - dfr.golive.attributes.read_only
 options:
   taken:
     description: Names that other sources have; O(name) must not be one of them.

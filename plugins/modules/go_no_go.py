@@ -20,6 +20,7 @@ description:
   - A file that can't be believed closes a gate of its own, whatever the other signatures say.
   - Runs on the controller, needs no connection and changes nothing. It needs C(ssh-keygen) of OpenSSH 8.9 or newer
     there.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   path:
     description: Folder with C(criteria.yml), C(allowed_signers), C(revoked_keys), the signatures and C(evidence).
@@ -58,13 +59,6 @@ options:
     description: What other checks leave for the journal; signatures, verdicts and files are added to it.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Can run in check mode and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is no difference to show.
-    support: none
 seealso:
   - module: dfr.golive.readiness
 """

@@ -14,13 +14,8 @@ description:
   - Looks at rights, system, Python, libraries, programs and the clock of the host it runs on.
     Changes nothing.
   - A bad verdict doesn't fail the task; it is returned as a gate.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
   action:
     description: Runs partly on the controller, which reads its own clock before and after.
     support: full

@@ -15,16 +15,10 @@ description:
     and whether this host can run the watch. No mail is sent and nothing is changed.
 requirements:
   - a cron daemon, tzdata, dnspython and OdooRPC on the host that executes the module
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 extends_documentation_fragment:
   - dfr.golive.mail
   - dfr.golive.mail.audiences
+  - dfr.golive.attributes.read_only
 options:
   templates:
     description: Paths of the announcement templates there are, C(announcement.<language>.txt.j2).

@@ -23,6 +23,7 @@ attributes:
     support: none
 extends_documentation_fragment:
   - dfr.golive.legacy
+  - dfr.golive.legacy.connection
   - dfr.golive.odoo
 options:
   folder:

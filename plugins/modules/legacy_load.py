@@ -25,6 +25,7 @@ attributes:
     support: none
 extends_documentation_fragment:
   - dfr.golive.legacy
+  - dfr.golive.legacy.connection
   - dfr.golive.odoo
 options:
   run_id:

@@ -14,13 +14,7 @@ description:
   - Reads tables, sheets or files of a source and says what their columns hold - kinds, empty and different values,
     suspicious dates, encodings, code lists.
   - Proposes a mapping from that. Apart from the values of code lists no row's content is returned.
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.attributes.read_only, dfr.golive.legacy.connection]
 options:
   name:
     description: Name of the source.
@@ -39,32 +33,6 @@ options:
     description: Of CSV files; found out when empty.
     type: str
     default: ''
-  connection:
-    description: Where the source is, for sources that are databases.
-    type: dict
-    default: {}
-    suboptions:
-      host:
-        description: Host as seen from the managed host.
-        type: str
-      port:
-        description: TCP port.
-        type: int
-      user:
-        description: Account that may read.
-        type: str
-      password:
-        description: Its password.
-        type: str
-      database:
-        description: Name of the database.
-        type: str
-      ssl_mode:
-        description: How the connection is protected.
-        type: str
-      ca_cert:
-        description: CA bundle on the managed host.
-        type: path
   tables:
     description: What to look at; all there is when empty.
     type: list

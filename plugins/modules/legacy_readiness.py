@@ -13,16 +13,11 @@ author: the dfr.golive contributors (@dfr-golive)
 description:
   - The first full load is over, no more rows are set aside than agreed, every entity has a watermark that will prove
     that nothing was added, and Odoo takes every field of the mapping from this login.
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 extends_documentation_fragment:
   - dfr.golive.legacy
+  - dfr.golive.legacy.connection
   - dfr.golive.odoo
+  - dfr.golive.attributes.read_only
 options:
   run_id:
     description: Who asks; a run that was interrupted between the fences may go on with what it began.

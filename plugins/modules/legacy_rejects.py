@@ -23,6 +23,7 @@ attributes:
     support: none
 extends_documentation_fragment:
   - dfr.golive.legacy
+  - dfr.golive.legacy.connection
 options:
   path:
     description: The workbook on the managed host; made anew, readable by root only.

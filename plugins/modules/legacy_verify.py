@@ -14,16 +14,11 @@ description:
   - Reads the source anew and compares, field by field, every record or one in so many; sums and groups beside it.
   - Fails when a record is missing or differs. Records that people changed since, and rows that were never loaded, are
     counted and not compared.
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 extends_documentation_fragment:
   - dfr.golive.legacy
+  - dfr.golive.legacy.connection
   - dfr.golive.odoo
+  - dfr.golive.attributes.read_only
 options:
   sample:
     description: Compare one record in so many, chosen by key; 1 compares all.

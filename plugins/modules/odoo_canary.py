@@ -13,15 +13,9 @@ author: the dfr.golive contributors (@dfr-golive)
 description:
   - Asks the resolvers for the name over the wire (a host file has no say), connects where they lead,
     verifies the certificate for the name, finds the login form, and logs in.
-attributes:
-  check_mode:
-    description: Runs the same with and without check mode, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 extends_documentation_fragment:
   - dfr.golive.odoo
+  - dfr.golive.attributes.read_only
 options:
   fqdn:
     description: The name users type; O(odoo_url) is not used.

@@ -14,14 +14,7 @@ description:
   - Logs in as the administrator of the inventory and, where asked, as the account that tries things
     out. Changes nothing.
   - A bad verdict doesn't fail the task; it is returned as a gate.
-extends_documentation_fragment: [dfr.golive.odoo]
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.odoo, dfr.golive.attributes.read_only]
 options:
   name:
     description: The application's key in C(golive_applications).

@@ -16,14 +16,7 @@ description:
     that the phases need, and reads what has to agree between the two ends. Changes nothing.
   - A bad verdict doesn't fail the task; it is returned as a gate. The remedy of a missing right is
     the statement that grants it.
-extends_documentation_fragment: [dfr.golive.postgres]
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.postgres, dfr.golive.attributes.read_only]
 options:
   name:
     description: The database's key in C(golive_databases).

@@ -17,13 +17,7 @@ description:
     come, compares what only makes
     sense beside another answer, and returns one list and one table.
   - Runs on the controller as an action plugin, needs no connection and changes nothing.
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   hosts:
     description: Registered result of M(dfr.golive.host_readiness), looped over the hosts.

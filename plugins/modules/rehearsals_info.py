@@ -10,17 +10,10 @@ module: rehearsals_info
 short_description: Read what the rehearsals of a country came to
 version_added: "1.0.0"
 author: the dfr.golive contributors (@dfr-golive)
-extends_documentation_fragment: [dfr.golive.journal]
+extends_documentation_fragment: [dfr.golive.journal, dfr.golive.attributes.read_only]
 description:
   - Reads and proves the journal of the rehearsals on the live state host, and returns each rehearsal with its seconds.
   - A damaged journal is refused; none at all means that nothing was rehearsed.
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
 seealso:
   - module: dfr.golive.plan
 """

@@ -18,6 +18,7 @@ description:
     and statement.
   - Returns one gate per team, and the SHA-256 of each file so that the journal can prove what was approved.
   - Runs on the controller, needs no connection and changes nothing.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   path:
     description: Folder of the files, on the controller.
@@ -42,13 +43,6 @@ options:
     description: What other checks found; the sign-offs are added to it.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Can run in check mode and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is no difference to show.
-    support: none
 """
 
 EXAMPLES = r"""

@@ -13,13 +13,7 @@ author: the dfr.golive contributors (@dfr-golive)
 description:
   - Looks at the filestore and the configuration file of an application on its machine. Changes nothing.
   - A bad verdict doesn't fail the task; it is returned as a gate.
-attributes:
-  check_mode:
-    description: Changes nothing, with and without check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   name:
     description: The application's key in C(golive_applications).

@@ -19,6 +19,7 @@ description:
   - What is called is read from the tasks themselves, for this country's providers and runtimes. A module that isn't
     installed is named now, with nothing frozen.
   - Runs on the controller, needs no connection and changes nothing.
+extends_documentation_fragment: [dfr.golive.attributes.read_only]
 options:
   phases:
     description: The phases that are about to be played; those outside of the freeze window are passed over.
@@ -29,13 +30,6 @@ options:
     description: What the inventory chooses among the files of a folder, by the expression in the file's name.
     type: dict
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is no difference to show.
-    support: none
 """
 
 EXAMPLES = r"""
