@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.dfr.golive.plugins.module_utils._errors import one_line
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._phases import WINDOW
 from ansible_collections.dfr.golive.plugins.plugin_utils._called import called
 
@@ -35,19 +35,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _validation, options = self.validate_argument_spec(OPTIONS)
         phases = [name for name in options["phases"] if name in WINDOW]
         result["changed"] = False
-        result["modules"] = called(ROLES, phases, options["chosen"], self._read)
-        for name in result["modules"]:
-            try:
-                self._configure_module(name, {}, task_vars)
-            except AnsibleError as exc:
-                remedy = (
-                    f"Install {name.rpartition('.')[0]} on the controller, in the version galaxy.yml names."
-                )
-                msg = f"The freeze window needs the module {name}: {one_line(exc)} {remedy}"
-                result.update(failed=True, msg=msg, remedy=remedy)
-                return result
+        try:
+            result["modules"] = called(ROLES, phases, options["chosen"], self._read)
+            for name in result["modules"]:
+                self._assemble(name, task_vars)
+        except GoliveError as exc:
+            return {**result, "failed": True, "msg": str(exc), "remedy": exc.remedy}
         result["msg"] = f"{len(result['modules'])} modules are assembled."
         return result
+
+    def _assemble(self, name: str, task_vars: dict[str, Any] | None) -> None:
+        try:
+            self._configure_module(name, {}, task_vars)
+        except AnsibleError as exc:
+            raise GoliveError(
+                f"The freeze window needs the module {name}: {one_line(exc)}",
+                remedy=f"Install {name.rpartition('.')[0]} on the controller, in the version galaxy.yml names.",
+            ) from exc
 
     def _read(self, path: Path) -> Any:
         return self._loader.load_from_file(str(path))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ CHOSEN = {"golive_dns.provider": "nsupdate", "golive_applications.production.run
 
 
 def answer(
-    monkeypatch: pytest.MonkeyPatch, phases: list[str], missing: str = ""
+    monkeypatch: pytest.MonkeyPatch,
+    phases: list[str],
+    missing: str = "",
+    chosen: Mapping[str, str] = CHOSEN,
 ) -> tuple[dict[str, Any], list[str]]:
     """What the task returns, and which modules were assembled."""
     assembled: list[str] = []
@@ -27,7 +31,7 @@ def answer(
 
         def validate_argument_spec(self, spec: Any) -> Any:
             assert set(spec) == {"phases", "chosen"}
-            return None, {"phases": phases, "chosen": CHOSEN}
+            return None, {"phases": phases, "chosen": dict(chosen)}
 
         def _configure_module(self, name: str, _args: Any, _task_vars: Any) -> None:
             if name == missing:
@@ -53,3 +57,10 @@ def test_a_module_that_is_not_installed_is_named_before_the_freeze(monkeypatch: 
     assert result["failed"]
     assert "The freeze window needs the module community.general.nsupdate: " in result["msg"]
     assert result["remedy"] == "Install community.general on the controller, in the version galaxy.yml names."
+
+
+def test_a_file_that_nobody_chose_is_a_refusal_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, assembled = answer(monkeypatch, ["switch_dns"], chosen={})
+    assert result["failed"]
+    assert "golive_dns.provider" in result["msg"]
+    assert assembled == []
