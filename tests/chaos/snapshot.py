@@ -19,7 +19,6 @@ LABEL = "label=dfr.golive.lab=1"
 # Images carry the label too, so containers that others make of them would count.
 FILTERS = ("--filter", LABEL, "--filter", "name=^dfrlab-")
 KEPT = "dfrlab-pictures"
-# It goes with the lab it shows.
 OF_THE_LAB = ("--label=dfr.golive.lab=1", "--label=dfr.golive.country=demo")
 
 _COPY = """set -e
@@ -55,11 +54,12 @@ class Lab:
 
     @property
     def identity(self) -> str:
-        """Changes when the lab is made anew: pictures of another lab are of no use."""
+        """Changes when the lab is made anew: pictures of another lab are of no use, and are kept apart."""
         return min(str(part["Id"])[:12] for part in self.parts)
 
     def take(self, picture: str) -> None:
-        """Stop everything in good order, copy it, start it again."""
+        """Stop everything in good order, copy it, start it again. Pictures of other labs are thrown away."""
+        self._helper(f"find /pictures -mindepth 1 -maxdepth 1 ! -name {self.identity} -exec rm -rf {{}} +")
         docker("stop", "--time", "30", *self.names)
         self._copy((live, kept) for live, kept in self._places(picture))
         self._start()
@@ -72,14 +72,14 @@ class Lab:
         self._start()
 
     def drop(self, *pictures: str) -> None:
-        self._helper("cd /pictures && rm -rf " + " ".join(pictures))
+        self._helper("rm -rf " + " ".join(f"/pictures/{self.identity}/{picture}" for picture in pictures))
 
     def has(self, picture: str) -> bool:
-        return picture in self._helper("ls /pictures").split()
+        return "there" in self._helper(f"test ! -e /pictures/{self.identity}/{picture} || echo there")
 
     def _places(self, picture: str) -> list[tuple[str, str]]:
         """Every folder of the lab that holds state, and where the picture keeps it."""
-        base = f"/pictures/{picture}"
+        base = f"/pictures/{self.identity}/{picture}"
         places = []
         for part in self.parts:
             name = str(part["Name"]).lstrip("/")
