@@ -14,28 +14,41 @@ count() { # log: adds what pytest says it passed; a log without such a line is a
     passed=$((passed + tests))
 }
 
-# What needs no lab goes on beside the stories that need it longest, and leaves them the processor.
-declare -A beside
-begin() { # group: a function of steps
-    { renice --priority 10 --pid $BASHPID >/dev/null; "$1"; } >"artifacts/beside-$1.log" 2>&1 &
-    beside[$1]=$!
+# Two lanes, each on a lab of its own: while one waits for its servers, the other has the processor.
+declare -A lanes
+lane() { # a function of steps; in a process group of its own, so that it ends whole
+    set -m
+    "$1" >"artifacts/lane-$1.log" 2>&1 &
+    set +m
+    lanes[$1]=$!
 }
 
-finish() { # group: waits for it, shows its steps, or what it ended with
-    wait "${beside[$1]}" || { tail -n 150 "artifacts/beside-$1.log"; exit 1; }
-    grep '^==>' "artifacts/beside-$1.log"
-    steps=$((steps + $(grep -cE '^==> .*: [0-9]+ s$' "artifacts/beside-$1.log")))
+finish() { # a lane: waits for it, shows its steps, or what it ended with
+    wait "${lanes[$1]}" || { tail -n 150 "artifacts/lane-$1.log"; exit 1; }
+    grep -E '^==>| passed' "artifacts/lane-$1.log"
+    steps=$((steps + $(grep -cE '^==> .*: [0-9]+ s$' "artifacts/lane-$1.log")))
+    unset "lanes[$1]"
 }
 
-checks() {
+end_lanes() {
+    for group in "${lanes[@]}"; do
+        kill -- "-$group" 2>/dev/null || true
+    done
+}
+
+second() { # what needs no lab, the stories on the lab's twin, what brings servers of its own
     step sanity tests/sanity.sh
     step unit tested unit tests/unit
     step 'documentation, every warning an error' make --no-print-directory docs
     step 'pages in a browser' browser
-}
-
-servers() { # one after the other: a third at once would slow down the story
-    tail --pid="${beside[checks]}" --follow /dev/null
+    export STORY_INVENTORY=artifacts/twin/inventories/demo
+    step 'a twin of the lab' molecule/default/twin.sh
+    step 'story: rollback from each phase' story rollback
+    step 'story: stop after each phase and resume' story resume
+    step 'a twin of the lab' molecule/default/twin.sh
+    step 'story: the whole go-live' story golive
+    test -s artifacts/story-golive.log
+    remove @molecule/default/vars/twin.yml
     step 'faults planted where no lab is needed' tested sandbox tests/integration -m sandbox
 }
 
@@ -59,7 +72,7 @@ step() { # name, command...
 
 story() { # scenario: converge and verify, each of which must have played something
     local log=artifacts/molecule-$1.log
-    rm -f artifacts/story-*.log
+    rm -f "artifacts/story-$1.log"
     if ! molecule test --scenario-name "$1" --destroy never >"$log" 2>&1; then
         tail -n 150 "$log"
         # The names at the very end: of a long output that is what people are shown first.
@@ -71,7 +84,6 @@ story() { # scenario: converge and verify, each of which must have played someth
         exit 1
     fi
     grep -oE '[0-9]+ passed.* in [0-9].*' "$log" || { echo "story $1: no judge found anything good" >&2; exit 1; }
-    count "$log"
 }
 
 campaign() { # each case begins with a picture of the lab, and the lab is left as it was found
@@ -81,33 +93,29 @@ campaign() { # each case begins with a picture of the lab, and the lab is left a
 
 rehearsal() {
     PYTHONPATH=tests/stories tested rehearsal tests/rehearsal
-    count artifacts/rehearsal.log
-    ansible-playbook molecule/default/destroy.yml -e @molecule/default/vars/rehearsal.yml
+    remove @molecule/default/vars/rehearsal.yml
 }
 
-fresh_lab() {
-    molecule destroy --scenario-name default
-    molecule create --scenario-name default
+remove() { # the extra variables that say which lab
+    ansible-playbook molecule/default/destroy.yml -e "$1"
+}
+
+another_lab() { # the twin stays
+    remove lab_found_by=dfr.golive.country=demo
+    ansible-playbook molecule/default/create.yml
 }
 
 mkdir -p artifacts
 step lint make --no-print-directory lint
-step 'a fresh lab' fresh_lab
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-begin checks
-begin servers
+step 'a fresh lab' make --no-print-directory lab
+trap end_lanes EXIT
+lane second
 step 'story: faults planted for each gate' story faults
-finish checks
-count artifacts/unit.log
-count artifacts/pages.log
-step 'a fresh lab' fresh_lab
-step 'story: rollback from each phase' story rollback
-step 'story: stop after each phase and resume' story resume
-finish servers
-count artifacts/sandbox.log
-step 'a fresh lab' fresh_lab
+step 'a fresh lab' another_lab
 step 'faults: killed on the way, and what came of it' campaign
 step 'a rehearsal on a clone, and its way back' rehearsal
-step 'story: the whole go-live' story golive
-test -s artifacts/story-golive.log
+finish second
+for name in unit pages sandbox rehearsal molecule-faults molecule-rollback molecule-resume molecule-golive; do
+    count "artifacts/$name.log"
+done
 printf '\n%d steps in %d s\n%d passed, 0 failed\n' "$steps" $((SECONDS - started)) "$passed"

@@ -38,7 +38,7 @@ ENVIRONMENT = {
 
 def play(playbook: str) -> None:
     done = subprocess.run(
-        ["ansible-playbook", f"playbooks/{playbook}"],
+        ["ansible-playbook", f"playbooks/{playbook}", "-i", str(outside.INVENTORY)],
         cwd=outside.ROOT,
         env=ENVIRONMENT,
         capture_output=True,
@@ -50,11 +50,13 @@ def play(playbook: str) -> None:
 
 
 def put(local: Path, name: str) -> None:
-    subprocess.run(["docker", "cp", "-q", str(local), f"dfrlab-legacy:{QUARANTINE}/{name}"], check=True)
+    subprocess.run(
+        ["docker", "cp", "-q", str(local), f"{outside.PREFIX}legacy:{QUARANTINE}/{name}"], check=True
+    )
 
 
 def fetch(local: Path) -> None:
-    subprocess.run(["docker", "cp", "-q", f"dfrlab-legacy:{REJECTS}", str(local)], check=True)
+    subprocess.run(["docker", "cp", "-q", f"{outside.PREFIX}legacy:{REJECTS}", str(local)], check=True)
 
 
 def arrivals() -> list[str]:

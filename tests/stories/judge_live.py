@@ -181,7 +181,7 @@ def test_the_report_says_so() -> None:
 
 
 SECRETS: dict[str, str] = yaml.safe_load(
-    (outside.ROOT / "inventories/demo/group_vars/all/secrets.yml").read_text(encoding="utf-8")
+    (outside.INVENTORY / "group_vars/all/secrets.yml").read_text(encoding="utf-8")
 )
 
 
@@ -220,7 +220,7 @@ def test_no_secret_in_journal_evidence_and_report() -> None:
     assert kept.rc == 0
     assert "freeze_legacy" in kept.stdout
     assert leaked(kept.stdout) == []
-    folder = outside.ROOT / "artifacts/demo/latest"
+    folder = outside.ARTIFACTS / "demo/latest"
     assert leaked("".join(path.read_text(encoding="utf-8") for path in folder.resolve().iterdir())) == []
 
 
@@ -231,7 +231,7 @@ def test_the_watch_keeps_its_one_password_to_itself() -> None:
 
 
 def test_what_officials_sign_says_what_they_would_count() -> None:
-    folder = outside.ROOT / "artifacts/demo/latest"
+    folder = outside.ARTIFACTS / "demo/latest"
     result = json.loads((folder / "validation.json").read_text(encoding="utf-8"))
     page = (folder / "validation.html").read_text(encoding="utf-8")
     assert result["outcome"] == "valid"

@@ -22,10 +22,19 @@ import dns.rdatatype
 import testinfra
 
 ROOT = Path(__file__).resolve().parents[2]
+# The lab's own, or that of its twin; see molecule/default/twin.sh.
+INVENTORY = ROOT / os.environ.get("STORY_INVENTORY", "inventories/demo")
+ARTIFACTS = INVENTORY.parents[1] / "artifacts"
+TWIN = INVENTORY.is_relative_to(ROOT / "artifacts")
+PREFIX, BACKBONE = ("dfrtwin-", "10.30.50") if TWIN else ("dfrlab-", "10.28.50")
 FQDN = "dfr.demo.test"
-PROXY = "10.28.50.40"
-LEGACY = "10.28.50.11"
-NAME_SERVERS = {"primary": "10.28.50.21", "secondary": "10.28.50.22", "resolver": "10.28.50.23"}
+PROXY = f"{BACKBONE}.40"
+LEGACY = f"{BACKBONE}.11"
+NAME_SERVERS = {
+    "primary": f"{BACKBONE}.21",
+    "secondary": f"{BACKBONE}.22",
+    "resolver": f"{BACKBONE}.23",
+}
 PHASES = (
     "preflight",
     "freeze_legacy",
@@ -40,7 +49,7 @@ PHASES = (
 
 
 def container(name: str) -> Any:
-    return testinfra.get_host(f"docker://dfrlab-{name}")
+    return testinfra.get_host(f"docker://{PREFIX}{name}")
 
 
 def psql(environment: str, database: str, query: str) -> list[str]:
@@ -66,7 +75,7 @@ def addresses(server: str) -> list[str]:
 
 
 def tls() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(ROOT / "inventories/demo/.lab/ca.pem"))
+    return ssl.create_default_context(cafile=str(INVENTORY / ".lab/ca.pem"))
 
 
 class Browser:
@@ -122,7 +131,7 @@ def eventually(question: Callable[[], bool], what: str, seconds: float = 60.0) -
 def play(playbook: str, *arguments: str) -> tuple[int, str]:
     """A playbook as an operator runs it: its exit code, and what it said on one line."""
     done = subprocess.run(
-        ["ansible-playbook", f"playbooks/{playbook}.yml", "-i", "inventories/demo", *arguments],
+        ["ansible-playbook", f"playbooks/{playbook}.yml", "-i", str(INVENTORY), *arguments],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
         capture_output=True,
@@ -133,6 +142,6 @@ def play(playbook: str, *arguments: str) -> tuple[int, str]:
 
 
 def report(country: str = "demo") -> dict[str, Any]:
-    path = ROOT / "artifacts" / country / "latest/report.json"
+    path = ARTIFACTS / country / "latest/report.json"
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded

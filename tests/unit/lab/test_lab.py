@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import re
 import urllib.error
 from pathlib import Path
 from types import ModuleType
@@ -162,3 +163,33 @@ class TestInventory:
             *(a["unit"] for a in country["golive_applications"].values()),
         ]
         assert {unit.removeprefix("dfrlab-") for unit in units} <= set(lab["lab_containers"])
+
+
+class TestLabsSideBySide:
+    """The lab, its twin and the rehearsal's clones run at the same time."""
+
+    @pytest.fixture
+    def labs(self) -> list[dict[str, Any]]:
+        names = ("lab", "twin", "rehearsal")
+        return [yaml.safe_load((LAB / "vars" / f"{name}.yml").read_text()) for name in names]
+
+    @pytest.mark.parametrize("name", ["lab_prefix", "lab_country", "lab_found_by", "lab_resolver"])
+    def test_each_has_its_own(self, labs: list[dict[str, Any]], name: str) -> None:
+        assert len({lab[name] for lab in labs}) == len(labs)
+
+    def test_they_share_no_network(self, labs: list[dict[str, Any]]) -> None:
+        networks = [item for lab in labs for pair in lab["lab_networks"].items() for item in pair]
+        assert len(set(networks)) == len(networks)
+        for lab in labs:
+            assert all(name.startswith(lab["lab_prefix"]) for name in lab["lab_networks"])
+
+    def test_the_twins_inventory_names_nothing_of_the_lab(self, labs: list[dict[str, Any]]) -> None:
+        """What twin.sh replaces is all that there is to replace."""
+        script = (LAB / "twin.sh").read_text()
+        first, twin = (lab["lab_networks"][f"{lab['lab_prefix']}backbone"] for lab in labs[:2])
+        before, after = (".".join(network.split(".")[:2]) for network in (first, twin))
+        escaped = before.replace(".", "\\.")
+        assert f"s/\\bdfrlab-/{labs[1]['lab_prefix']}/g; s/\\b{escaped}\\./{after}./g" in script
+        for path in sorted((CHECKOUT / "inventories" / "demo").rglob("*.yml")):
+            for found in re.findall(r"dfrlab\S*|\b10\.\d+\.\d+\.\d+", path.read_text()):
+                assert found.startswith(("dfrlab-", f"{before}."))
