@@ -41,13 +41,13 @@ second() { # what needs no lab, the stories on the lab's twin, what brings serve
     step unit tested unit tests/unit
     step 'documentation, every warning an error' make --no-print-directory docs
     step 'pages in a browser' browser
-    export STORY_INVENTORY=artifacts/twin/inventories/demo
+    export STORY_HOME=artifacts/twin
     step 'a twin of the lab' molecule/default/twin.sh
     step 'story: rollback from each phase' story rollback
     step 'story: stop after each phase and resume' story resume
     step 'a twin of the lab' molecule/default/twin.sh
     step 'story: the whole go-live' story golive
-    test -s artifacts/story-golive.log
+    test -s "$STORY_HOME/artifacts/story-golive.log"
     remove @molecule/default/vars/twin.yml
     step 'faults planted where no lab is needed' tested sandbox tests/integration -m sandbox
 }
@@ -72,7 +72,7 @@ step() { # name, command...
 
 story() { # scenario: converge and verify, each of which must have played something
     local log=artifacts/molecule-$1.log
-    rm -f "artifacts/story-$1.log"
+    rm -f "${STORY_HOME:-.}"/artifacts/story-*.log
     if ! molecule test --scenario-name "$1" --destroy never >"$log" 2>&1; then
         tail -n 150 "$log"
         # The names at the very end: of a long output that is what people are shown first.

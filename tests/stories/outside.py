@@ -23,10 +23,10 @@ import testinfra
 
 ROOT = Path(__file__).resolve().parents[2]
 # The lab's own, or that of its twin; see molecule/default/twin.sh.
-INVENTORY = ROOT / os.environ.get("STORY_INVENTORY", "inventories/demo")
-ARTIFACTS = INVENTORY.parents[1] / "artifacts"
-TWIN = INVENTORY.is_relative_to(ROOT / "artifacts")
-PREFIX, BACKBONE = ("dfrtwin-", "10.30.50") if TWIN else ("dfrlab-", "10.28.50")
+HOME = ROOT / os.environ.get("STORY_HOME", ".")
+INVENTORY = HOME / "inventories" / "demo"
+ARTIFACTS = HOME / "artifacts"
+PREFIX, BACKBONE = ("dfrlab-", "10.28.50") if HOME == ROOT else ("dfrtwin-", "10.30.50")
 FQDN = "dfr.demo.test"
 PROXY = f"{BACKBONE}.40"
 LEGACY = f"{BACKBONE}.11"
