@@ -38,6 +38,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._run import (
 )
 
 REASON_LIMIT = 4000
+DRY = (
+    "This is a dry run: what is done is verified; of what is to come, preflight is asked and the freeze gone through"
+    " without setting it, and there it ends."
+)
 NO_DECISION = _clock.Decision()
 
 
@@ -190,6 +194,10 @@ def _opened(
     golive = request.intent == "golive"
     # What was kept to compare with is gone once the way back is closed.
     plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
+    if request.dry:
+        early = {*_phases.before(_phases.WINDOW_OPENS), _phases.WINDOW_OPENS, *(run.done if run else [])}
+        plan = [name for name in plan if name in early]
+        notes = [*notes, DRY] if golive and not live else notes
     learned = request.learned
     clock = learned.clock if not live else {}
     sentence = _sentence(journal.country, decision, run_id, plan, request.reverse)

@@ -208,9 +208,13 @@ def variant(tmp_path: Path) -> Iterator[Variant]:
 
 def test_the_whole_phase_then_again_then_with_a_go_withdrawn(variant: Variant) -> None:
     before = world()
-    rehearsed = variant.preflight("--check")
+    rehearsed = variant.preflight("--check", "--tags", "freeze_legacy,sync_data,switch_dns")
     assert rehearsed.code == 0, rehearsed.output
+    assert "Set the fence around staging's PostgreSQL database" in rehearsed.said
+    assert "and there it ends. Nothing was changed." in rehearsed.said
+    assert "SYNC DATA" not in rehearsed.output
     assert variant.journal() == []
+    assert world() == before
 
     first = variant.preflight()
     assert first.code == 0, first.output

@@ -531,8 +531,25 @@ def test_a_state_host_that_is_out_of_reach(country: Country) -> None:
 def test_a_dry_run_writes_nothing(country: Country) -> None:
     text = country.golive("--check")
     assert "Nothing was changed" in text
+    assert "and there it ends" in text
+    assert "SYNC DATA" not in text
     assert not country.state.exists()
     assert not country.reports.exists()
     country.plant("closed_preflight")
     assert "preflight may not begin" in country.golive("--check", ok=False)
+    assert not country.state.exists()
+
+
+def test_a_run_without_the_countrys_hosts_is_no_success(country: Country, tmp_path: Path) -> None:
+    """Ansible itself ends well when no play finds a host."""
+    for playbook in ("golive.yml", "playbooks/rollback.yml"):
+        text = country.play(playbook, "--limit", "far", ok=False)
+        assert re.search(r"The limit far leaves out [a-z, ]+: nothing was done", text)
+    (tmp_path / "others").write_text("[others]\nsomebody ansible_connection=local\n")
+    command = [*country.command("golive.yml")[:2], "-i", str(tmp_path / "others")]
+    done = subprocess.run(
+        command, env=country.environment, cwd=country.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "no host in the group golive_state" in " ".join(done.stdout.split())
     assert not country.state.exists()

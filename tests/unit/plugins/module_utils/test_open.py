@@ -465,7 +465,8 @@ def test_a_dry_run(night: Night) -> None:
     opened = night.open(replace(GOLIVE, dry=True))
     assert not opened["changed"]
     assert opened["run"]["session"] == ""
-    assert opened["run"]["plan"] == list(NAMES)
+    assert opened["run"]["plan"] == ["preflight", "freeze_legacy"]
+    assert _open.DRY in opened["summary"]
     asked = {"event": "begin", "phase": "sync_data", "gates": [PASS]}
     assert _open.judge(night.journal, asked)["seq"] == 0
     with pytest.raises(GoliveError, match="gates are closed"):
@@ -474,6 +475,14 @@ def test_a_dry_run(night: Night) -> None:
         _open.judge(night.journal, {**asked, "gates": []})
     assert _open.judge(night.journal, {**asked, "event": "finish"})["outcome"] == ""
     assert not night.journal.folder.exists()
+
+
+def test_a_dry_run_of_a_stopped_run_verifies_what_is_done(night: Night) -> None:
+    night.open()
+    night.through("lock_config")
+    night.event("close")
+    assert night.open(replace(GOLIVE, dry=True))["run"]["plan"] == list(NAMES[:4])
+    assert night.open(replace(GOLIVE, dry=True, until="sync_data"))["run"]["plan"] == list(NAMES[:3])
 
 
 def test_two_runs_in_one_second(tmp_path: Path) -> None:
