@@ -195,7 +195,7 @@ def _opened(
     # What was kept to compare with is gone once the way back is closed.
     plan = _phases.until(request.until) if golive and not (run and run.finalized) else []
     if request.dry:
-        early = {*_phases.before(_phases.WINDOW_OPENS), _phases.WINDOW_OPENS, *(run.done if run else [])}
+        early = {*_phases.until(_phases.WINDOW_OPENS), *(run.done if run else [])}
         plan = [name for name in plan if name in early]
         notes = [*notes, DRY] if golive and not live else notes
     learned = request.learned
