@@ -25,7 +25,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     restore_identities,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import unsubscribe
-from ansible_collections.dfr.golive.plugins.module_utils._wal import drop_publication, drop_slot, read_slots
+from ansible_collections.dfr.golive.plugins.module_utils._tablesync import publication_of_the_rest
+from ansible_collections.dfr.golive.plugins.module_utils._wal import (
+    TABLESYNC,
+    drop_publication,
+    drop_slot,
+    read_all_slots,
+    read_slots,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -128,12 +135,21 @@ def _drop_slot_of_copy(pair: Pair) -> list[str]:
 
 
 def _drop_in_source(pair: Pair) -> list[str]:
-    names = (pair.label, pair.tracking)
+    names = _publications(pair)
+    with connect(pair.source_admin(), autocommit=True) as admin:
+        slots = read_all_slots(admin, pair.label)
     with connect(pair.source, autocommit=True) as conn:
-        return [
-            *[f"slot {name} on the source" for name in names if drop_slot(conn, name)],
+        dropped = [
+            *[f"slot {name} on the source" for name in slots if drop_slot(conn, name)],
             *[f"publication {name} on the source" for name in names if drop_publication(conn, name)],
         ]
+    with connect(pair.source_admin(), autocommit=True) as admin:
+        forget(admin, TABLESYNC, pair.label)
+    return dropped
+
+
+def _publications(pair: Pair) -> list[str]:
+    return [pair.label, pair.tracking, publication_of_the_rest(pair)]
 
 
 def _restore(pair: Pair) -> list[str]:
@@ -152,13 +168,13 @@ def remains(pair: Pair) -> list[str]:
     """What still exists of the pair on either server: empty once it is cleared."""
     found = []
     with connect(pair.source_admin()) as conn:
-        found += [f"slot {name} on the source" for name in read_slots(conn, pair.label)]
+        found += [f"slot {name} on the source" for name in read_all_slots(conn, pair.label)]
     with connect(pair.source) as conn:
         found += [
             f"publication {row[0]} on the source"
             for row in conn.execute(
                 "select pubname from pg_catalog.pg_publication where pubname = any(%s)",
-                ([pair.label, pair.tracking],),
+                (_publications(pair),),
             ).fetchall()
         ]
     with connect(pair.target_admin()) as conn:

@@ -320,10 +320,28 @@ def without_servers_own(statements: bytes) -> bytes:
     return _OPTIONS.sub(kept, statements)
 
 
+# What needs the rows of all tables, and what is said of it.
+_NEEDS_ALL_ROWS = re.compile(r"^\d+; \d+ \d+ (?:FK CONSTRAINT|MATERIALIZED VIEW DATA|COMMENT) ")
+
+
+def split_contents(contents: str) -> tuple[str, str]:
+    """A dump's table of contents in two: what can be made while tables lack rows, and what then must wait.
+
+    A foreign key is checked when it is made, a materialised view is filled; comments wait with what they may belong to.
+    """
+    lines = [line for line in contents.splitlines() if line and not line.startswith(";")]
+    later = [line for line in lines if _NEEDS_ALL_ROWS.match(line)]
+    now = [line for line in lines if not _NEEDS_ALL_ROWS.match(line)]
+    return "\n".join([*now, ""]), "\n".join([*later, ""])
+
+
+def table_of_contents(crew: Crew, directory: str) -> str:
+    """What ``pg_restore --list`` says of a dump, which ``--use-list`` takes."""
+    return crew.run(["pg_restore", "--list", directory], what=f"pg_restore --list of {directory}", env={})[0]
+
+
 def listing(crew: Crew, directory: str) -> list[str]:
     """``schema table`` of every table whose data the dump's table of contents lists."""
-    out, _warnings = crew.run(
-        ["pg_restore", "--list", directory], what=f"pg_restore --list of {directory}", env={}
-    )
-    found = re.findall(r"^\d+; \d+ \d+ TABLE DATA (\S+) (.+) \S+$", out, re.MULTILINE)
+    contents = table_of_contents(crew, directory)
+    found = re.findall(r"^\d+; \d+ \d+ TABLE DATA (\S+) (.+) \S+$", contents, re.MULTILINE)
     return [f"{schema} {name}" for schema, name in found]

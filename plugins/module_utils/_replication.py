@@ -147,7 +147,8 @@ class Memory:
     """What is kept about a pair in the target's maintenance database.
 
     Attributes:
-        stage: begun, copied (rows), restored (indexes), following or proven.
+        stage: begun, copying (definitions are there, rows come), completing (the server brings the rest of the rows
+            itself, after an earlier call was cut short), copied (rows), restored (indexes), following or proven.
         source_database: whose copy it is.
         copy: the copy's name when it was made.
         position: the log position of the copy's snapshot.
@@ -155,6 +156,9 @@ class Memory:
         evidence: figures of what was done, by step.
         round: number of proofs so far; rows touched since the last one carry it.
         files: by table the numbers of both sides' files at the last proof.
+        streamed: the big tables, whose rows come from server to server.
+        there: those of them whose rows are all in the copy, safe from a crash of its server.
+        small: whether all rows of all other tables are.
     """
 
     stage: str
@@ -165,6 +169,14 @@ class Memory:
     evidence: dict[str, Any] = field(default_factory=dict)
     round: int = 0
     files: dict[str, list[int]] = field(default_factory=dict)
+    streamed: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    small: bool = False
+
+    @property
+    def missing(self) -> set[str]:
+        """The big tables whose rows aren't all in the copy."""
+        return set(self.streamed) - set(self.there)
 
     @classmethod
     def load(cls, conn: psycopg.Connection[Any], pair: Pair) -> Memory | None:
@@ -189,7 +201,7 @@ class Memory:
         )
 
 
-STAGES = ("begun", "copied", "restored", "following", "proven")
+STAGES = ("begun", "copying", "completing", "copied", "restored", "following", "proven")
 
 
 def demand(pair: Pair, stage: str) -> Memory:

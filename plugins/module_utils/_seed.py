@@ -5,20 +5,23 @@
 """The copy is made on any day before the freeze: everything through the slot's snapshot, then it follows.
 
 Why not the subscription's own initial copy: it needs the indexes first (or a second pass), takes one slot per table and
-took longer. A copy through the snapshot of exactly the slot's position is as exact, runs in parallel and builds the
-indexes after the rows. ``pg_dump`` and ``pg_restore`` bring the definitions and whatever is small; the rows of big
-tables flow from server to server through a pipe of two ``psql``, binary where that is safe, and never touch this host's
-disk.
+took longer. It only brings the rest of a copy that was cut short (`_tablesync`). A copy through the snapshot of exactly
+the slot's position is as exact, runs in parallel and builds the indexes after the rows. ``pg_dump`` and ``pg_restore``
+bring the definitions and whatever is small; the rows of big tables flow from server to server through a pipe of two
+``psql``, binary where that is safe, and never touch this host's disk.
 
 The stages are remembered as they are reached, so that a repeat goes on where the last call ended: the slot keeps the
-changes meanwhile. Rows that were cut short come again (their snapshot ended with the call), indexes go on.
+changes meanwhile. Big tables that were whole are kept; the rows of the others come again, because the snapshot they
+belong to ended with the call.
 """
 
 from __future__ import annotations
 
 import queue
 import shutil
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -39,7 +42,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, refuse_majors, restore
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
+    Crew,
+    dump,
+    refuse_majors,
+    restore,
+    split_contents,
+    table_of_contents,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     connect,
     driver,
@@ -55,14 +65,22 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
 from ansible_collections.dfr.golive.plugins.module_utils._stream import (
     Piece,
     cut,
-    room_for_updates,
+    forget_room,
+    leave_room,
     stream_piece,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import (
+    disable,
     introduce,
     refuse_unless_may_subscribe,
     subscribe,
     wait_applied,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._tablesync import (
+    forget_names,
+    hand_over,
+    wait_brought,
+    worth_keeping,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
@@ -74,6 +92,9 @@ from ansible_collections.dfr.golive.plugins.module_utils._wal import (
 
 if TYPE_CHECKING:
     import psycopg
+
+# What an earlier call may have made goes first.
+AGAIN = ("--clean", "--if-exists")
 
 
 def seed(pair: Pair, *, tell: Tell = nobody) -> dict[str, Any]:
@@ -97,8 +118,12 @@ def _seed(pair: Pair, tell: Tell) -> dict[str, Any]:
     if memory is None:
         memory = _begin(pair)
         _copy(pair, memory, watch, tell)
+    if memory.stage == "copying":
+        _bring_rest(pair, memory, watch)
+    if memory.stage == "completing":
+        _complete(pair, memory, watch, tell)
     if memory.stage == "copied":
-        _finish(pair, memory, watch, tell, again=again)
+        _finish(pair, memory, watch, tell, *(AGAIN if again else ()))
     if memory.stage == "restored":
         with Told(pair, "follow", tell):
             watch.timed("follow", lambda: _follow(pair, memory))
@@ -136,12 +161,8 @@ def _resume(pair: Pair) -> Memory | None:
         there = _exists(admin, pair.target.database)
     with connect(pair.source) as conn:
         slot = read_slots(conn, pair.label).get(pair.label)
-    useful = memory is not None and slot is not None and not slot.lost
-    if useful and memory is not None:
-        if memory.stage == "copied" and there and (dump_directory(pair) / "toc.dat").is_file():
-            return memory
-        if STAGES.index(memory.stage) >= STAGES.index("restored") and there:
-            return memory
+    if memory is not None and there and slot is not None and not slot.lost and _useful(pair, memory):
+        return memory
     if memory is None and there:
         raise GoliveError(
             f"A database {pair.target.database} exists on {pair.target.host} that no run of ours made.",
@@ -149,6 +170,15 @@ def _resume(pair: Pair) -> Memory | None:
         )
     _discard(pair)
     return None
+
+
+def _useful(pair: Pair, memory: Memory) -> bool:
+    if STAGES.index(memory.stage) >= STAGES.index("restored"):
+        return True
+    if memory.stage == "begun" or not (dump_directory(pair) / "toc.dat").is_file():
+        return False
+    with _digest.reading(pair.source) as conn:
+        return worth_keeping(memory, read_relations(conn), read_fingerprint(conn))
 
 
 def _exists(admin: psycopg.Connection[Any], database: str) -> bool:
@@ -228,7 +258,10 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
         publish(conn, pair.label, relations, keys_only=False)
         locale = read_locale(conn)
         pieces = cut(conn, relations, pair.jobs)
-    big = sorted({piece.relation.label for piece in pieces})
+    memory.streamed = sorted({piece.relation.label for piece in pieces})
+    memory.evidence["rows"] = sum(r.rows for r in relations)
+    memory.evidence["tables"] = len(relations)
+    memory.evidence["keyless"] = [r.label for r in relations if r.keyless]
     directory = str(dump_directory(pair))
     crew = Crew(pair.limit_seconds)
     with exporting_slot(pair.source, pair.label, limit_seconds=min(600, pair.limit_seconds)) as (
@@ -239,7 +272,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
         with _digest.reading(pair.source, snapshot=snapshot) as conn:
             memory.fingerprint = read_fingerprint(conn)
         with Told(pair, "copy", tell, relations):
-            excluded = [f"--exclude-table-data={_pattern(r)}" for r in relations if r.label in set(big)]
+            excluded = [f"--exclude-table-data={_pattern(r)}" for r in _big(memory, relations)]
             watch.timed(
                 "dump",
                 lambda: dump(
@@ -256,13 +289,14 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
                 make_copy(admin, pair, locale.create_options())
             watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
             watch.timed("introduce", lambda: introduce(pair))
-            with room_for_updates(pair, pieces):
-                watch.timed("rows", lambda: _rows(crew, pair, pieces, snapshot, locale.encoding))
-    memory.evidence["rows"] = sum(r.rows for r in relations)
-    memory.evidence["tables"] = len(relations)
-    memory.evidence["keyless"] = [r.label for r in relations if r.keyless]
-    memory.evidence["streamed"] = big
+            leave_room(pair, _big(memory, relations))
+            _reach(pair, memory, "copying")
+            watch.timed("rows", lambda: _rows(crew, pair, memory, pieces, snapshot, locale.encoding))
     _reach(pair, memory, "copied")
+
+
+def _big(memory: Memory, relations: Sequence[Relation]) -> list[Relation]:
+    return [r for r in relations if r.label in set(memory.streamed)]
 
 
 def _pattern(relation: Relation) -> str:
@@ -282,11 +316,15 @@ def _section(crew: Crew, pair: Pair, section: str, *more: str) -> list[str]:
     )
 
 
-def _rows(crew: Crew, pair: Pair, pieces: Sequence[Piece], snapshot: str, encoding: str) -> None:
+def _rows(
+    crew: Crew, pair: Pair, memory: Memory, pieces: Sequence[Piece], snapshot: str, encoding: str
+) -> None:
     """The small tables out of the dump, the big ones from server to server, at the same time."""
     work: queue.SimpleQueue[Piece] = queue.SimpleQueue()
     for piece in pieces:
         work.put(piece)
+    under_way = Counter(piece.relation.label for piece in pieces)
+    remembering = threading.Lock()
 
     def stream() -> None:
         while not crew.stopped:
@@ -295,32 +333,85 @@ def _rows(crew: Crew, pair: Pair, pieces: Sequence[Piece], snapshot: str, encodi
             except queue.Empty:
                 return
             stream_piece(crew, pair, piece, snapshot, encoding)
+            with remembering:
+                under_way[piece.relation.label] -= 1
+                if not under_way[piece.relation.label]:
+                    memory.there.append(piece.relation.label)
+                    _reach(pair, memory, "copying")
+
+    def small() -> None:
+        _section(crew, pair, "data")
+        with remembering:
+            memory.small = True
+            _reach(pair, memory, "copying")
 
     jobs: dict[str, Callable[[], Any]] = {f"stream{i}": stream for i in range(max(1, pair.jobs))}
-    crew.together(small=lambda: _section(crew, pair, "data"), **jobs)
+    crew.together(small=small, **jobs)
 
 
 def _reach(pair: Pair, memory: Memory, stage: str) -> None:
+    """Remember how far it is. The commit waits for the log's flush, and with it for that of all rows before."""
     memory.stage = stage
     with connect(pair.target_admin(), autocommit=True) as admin:
         memory.save(admin, pair)
 
 
-def _finish(
-    pair: Pair,
-    memory: Memory,
-    watch: _Watch,
-    tell: Tell,
-    *,
-    again: bool,
-) -> None:
-    """Indexes, constraints, triggers and statistics; an earlier try may have made some."""
+def _bring_rest(pair: Pair, memory: Memory, watch: _Watch) -> None:
+    """After a call that was cut short: indexes on what is there, and the target's server brings the rest itself."""
     crew = Crew(pair.limit_seconds)
+    with connect(pair.source) as conn:
+        relations = read_relations(conn)
+    if not memory.missing:
+        _reach(pair, memory, "copied")
+        return
+    _empty(pair, [r for r in relations if r.label in memory.missing])
+    keys = _contents(crew, pair, later=False)
+    watch.timed("keys", lambda: _section(crew, pair, "post-data", *AGAIN, *keys))
+    hand_over(pair, [r for r in relations if r.label not in memory.missing])
+    memory.evidence["brought_again"] = sorted(memory.missing)
+    _reach(pair, memory, "completing")
+
+
+def _complete(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
+    """The server brings the rest and catches up; then what needs all rows can be made, while nothing is applied."""
+    with connect(pair.source) as conn:
+        missing = [r for r in read_relations(conn) if r.label in memory.missing]
+    subscribe(pair)
+    with Told(pair, "copy", tell, missing):
+        watch.timed("rest", lambda: wait_brought(pair, pair.limit_seconds))
+    disable(pair)
+    forget_names(pair)
+    _finish(pair, memory, watch, tell, *AGAIN, *_contents(Crew(pair.limit_seconds), pair, later=True))
+
+
+def _contents(crew: Crew, pair: Pair, *, later: bool) -> list[str]:
+    """pg_restore's options for a part of the dump, see `split_contents`."""
+    directory = dump_directory(pair)
+    chosen = split_contents(table_of_contents(crew, str(directory)))[later]
+    file = directory / "chosen.list"
+    file.write_text(chosen, encoding="utf-8")
+    return [f"--use-list={file}"]
+
+
+def _empty(pair: Pair, relations: Sequence[Relation]) -> None:
+    """A part of their rows may have come before the call was cut short."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    tables = sql.SQL(", ").join(sql.SQL("only {}").format(r.identifier()) for r in relations)
+    with connect(pair.target, autocommit=True) as conn:
+        conn.execute(sql.SQL("truncate {}").format(tables))
+
+
+def _finish(pair: Pair, memory: Memory, watch: _Watch, tell: Tell, *more: str) -> None:
+    """Indexes, constraints, triggers and statistics; an earlier try may have made some.
+
+    Args:
+        more: options for pg_restore.
+    """
+    crew = Crew(pair.limit_seconds)
+    with connect(pair.source) as conn:
+        forget_room(pair, _big(memory, read_relations(conn)))
     with Told(pair, "indexes", tell):
-        watch.timed(
-            "indexes",
-            lambda: _section(crew, pair, "post-data", *(["--clean", "--if-exists"] if again else [])),
-        )
+        watch.timed("indexes", lambda: _section(crew, pair, "post-data", *more))
     with Told(pair, "analyze", tell):
         watch.timed("analyze", lambda: _analyze(crew, pair))
     _reach(pair, memory, "restored")

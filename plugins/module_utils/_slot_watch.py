@@ -32,7 +32,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     keep,
     recall,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot, drop_slot, read_slots
+from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot, drop_slot, read_all_slots
 
 if TYPE_CHECKING:
     import psycopg
@@ -160,7 +160,7 @@ class Watch:
     def _look(self, side: str, login: PostgresLogin, found: dict[str, Any]) -> list[str]:
         settings = self.settings
         with self._connected(login, autocommit=True) as conn:
-            slots = read_slots(conn, settings.label)
+            slots = read_all_slots(conn, settings.label)
             found[side] = {slot.name: slot.retained_bytes for slot in slots.values()}
             worst = max(slots.values(), key=lambda slot: slot.retained_bytes, default=None)
             if worst is None:

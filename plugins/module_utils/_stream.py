@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,34 +93,38 @@ def cut(conn: psycopg.Connection[Any], relations: Sequence[Relation], jobs: int)
     return found
 
 
-@contextmanager
-def room_for_updates(pair: Pair, pieces: Sequence[Piece]) -> Iterator[None]:
-    """While rows come into the big tables, leave room on each page; the tables' definitions are the same afterwards.
+def leave_room(pair: Pair, relations: Sequence[Relation]) -> None:
+    """Let rows that come into these tables leave room on each page, until `forget_room`.
 
     A row that is updated in the copy then stays on its page and no index has to be told (a heap-only tuple). In full
     tables each update writes to a page of every index, which one depends on the size of the registry, and after a
     checkpoint the log takes the whole of each: that is what the drain of the night would wait for.
     """
     sql = require("psycopg.sql", "python3-psycopg")
-    relations = {piece.relation.label: piece.relation for piece in pieces}.values()
-    with connect(pair.target, autocommit=True) as conn:
+    _set_room(pair, relations, sql.SQL("set (fillfactor = {})").format(sql.Literal(FILLED)))
+
+
+def forget_room(pair: Pair, relations: Sequence[Relation]) -> None:
+    """Give the tables the definitions back that they have in the source."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    _set_room(pair, relations, sql.SQL("reset (fillfactor)"))
+
+
+def _set_room(pair: Pair, relations: Sequence[Relation], clause: Any) -> None:
+    sql = require("psycopg.sql", "python3-psycopg")
+    with connect(pair.source) as source:
         told = {
             (row[0], row[1])
-            for row in conn.execute(
+            for row in source.execute(
                 "select n.nspname::text, c.relname::text from pg_catalog.pg_class c"
                 " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
                 " where exists (select from unnest(c.reloptions) o where o like 'fillfactor=%')"
             ).fetchall()
         }
-        silent = [r.identifier() for r in relations if (r.schema, r.name) not in told]
-        for table in silent:
-            conn.execute(
-                sql.SQL("alter table only {} set (fillfactor = {})").format(table, sql.Literal(FILLED))
-            )
-    yield
     with connect(pair.target, autocommit=True) as conn:
-        for table in silent:
-            conn.execute(sql.SQL("alter table only {} reset (fillfactor)").format(table))
+        for relation in relations:
+            if (relation.schema, relation.name) not in told:
+                conn.execute(sql.SQL("alter table only {} {}").format(relation.identifier(), clause))
 
 
 def stream_piece(crew: Crew, pair: Pair, piece: Piece, snapshot: str, encoding: str) -> None:

@@ -112,7 +112,7 @@ def introduce(pair: Pair) -> None:
                     f"The subscription in {pair.target.database} can't be made: {one_line(exc.diag.message_primary)}.",
                     remedy="The operator needs pg_create_subscription on the target (before PostgreSQL 16: superuser).",
                 ) from exc
-        with _reaching(pair):
+        with reaching(pair):
             if not scalar(conn, TABLES_SQL, (pair.label,)):
                 conn.execute(sql.SQL("alter subscription {} enable").format(name))
                 conn.execute(_refresh(pair))
@@ -128,7 +128,7 @@ def subscribe(pair: Pair) -> None:
     sql = require("psycopg.sql", "python3-psycopg")
     name, slot = sql.Identifier(pair.label), sql.Literal(pair.label)
     introduce(pair)
-    with connect(pair.target, autocommit=True) as conn, _reaching(pair):
+    with connect(pair.target, autocommit=True) as conn, reaching(pair):
         conn.execute(sql.SQL("alter subscription {} set (slot_name = {})").format(name, slot))
         conn.execute(sql.SQL("alter subscription {} enable").format(name))
         conn.execute(_refresh(pair))
@@ -142,7 +142,7 @@ def _refresh(pair: Pair) -> Any:
 
 
 @contextmanager
-def _reaching(pair: Pair) -> Iterator[None]:
+def reaching(pair: Pair) -> Iterator[None]:
     """
     Raises:
         GoliveError: the target's server, told to reach the source's, didn't; with what it said.

@@ -37,6 +37,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
     connect,
     driver,
+    recall,
     scalar,
 )
 
@@ -104,6 +105,24 @@ def read_slots(conn: psycopg.Connection[Any], prefix: str) -> dict[str, Slot]:
         )
         for name, database, active, confirmed, kept, status, spare in rows
     }
+
+
+TABLESYNC = "replication.tablesync"
+
+
+def read_all_slots(admin: psycopg.Connection[Any], prefix: str) -> dict[str, Slot]:
+    """`read_slots`, and those that the other server has made on this one to complete a copy.
+
+    Args:
+        admin: to the maintenance database, where their names are kept.
+        prefix: the pair's label.
+    """
+    found = read_slots(admin, prefix)
+    names = recall(admin, TABLESYNC, prefix)
+    if names is not None:
+        made = read_slots(admin, names["begin"])
+        found.update({name: slot for name, slot in made.items() if name.endswith(names["end"])})
+    return found
 
 
 def create_slot(conn: psycopg.Connection[Any], name: str, *, limit_seconds: int = 120) -> int:

@@ -15,9 +15,10 @@ description:
   - Copies the definitions and rows of a database through one snapshot into another server, in parallel,
     lets the copy follow by logical replication, and compares all rows of both sides while both are in use.
     Nothing of this disturbs the source's users.
-  - A repeat goes on where the last call ended. Rows whose copying was cut short on the managed host or on a
-    server come again as a whole, because the snapshot they belong to ended with the call; what comes after
-    (indexes, following, proof) goes on. Once the copy is proven, a repeat compares what was touched since and
+  - A repeat goes on where the last call ended. When the managed host or a server died while rows came, the tables that
+    were whole by then are kept if they are half of the database or more, and the target's server brings the others by
+    its own table synchronisation; otherwise all rows come again. What comes after (indexes, following, proof) goes
+    on. Once the copy is proven, a repeat compares what was touched since and
     so keeps the later cutover short.
   - With O(state=absent) and one of the two servers down, everything on the other is dropped, the call fails and names
     what is left and where; the same call finishes later.
@@ -72,7 +73,9 @@ seconds:
   returned: O(state=present)
   type: dict
 evidence:
-  description: Tables, rows, tables without a key, replica identities that were set.
+  description: >-
+    Tables, rows, tables without a key, replica identities that were set; C(brought_again) names the tables that the
+    target's server brought itself after an earlier call was cut short.
   returned: O(state=present)
   type: dict
 proof:

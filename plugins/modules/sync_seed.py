@@ -79,7 +79,9 @@ seconds:
   returned: O(method=replication)
   type: dict
 evidence:
-  description: Tables, rows, tables without a key, replica identities that were set.
+  description: >-
+    Tables, rows, tables without a key, replica identities that were set; C(brought_again) names the tables that the
+    target's server brought itself after an earlier call was cut short.
   returned: when the copy was made or is there
   type: dict
 proof:

@@ -98,6 +98,114 @@ def test_the_host_between_is_killed_at_any_point(
     to_the_right_end(story)
 
 
+# A table that comes slowly into the copy alone, beside two that are there at once; each is too big for the dump.
+THREE_BIG = """
+create function letters_are_read(n int) returns boolean language plpgsql immutable as $$ begin
+    if current_database() like '%_incoming' then perform pg_catalog.pg_sleep(0.001); end if; return true;
+end $$;
+create table letter (id int primary key, body text, check (letters_are_read(id)));
+create table map (id int primary key, body text);
+alter table letter alter column body set storage external;
+alter table map alter column body set storage external;
+insert into letter select i, repeat(md5(i::text), 250) from generate_series(1, 2200) i;
+insert into map select i, repeat(md5(i::text), 250) from generate_series(1, 3000) i;
+insert into farmer (name, n) select repeat(md5(i::text), 4), i from generate_series(1, 150000) i;
+create index on letter (left(body, 20));
+create table reply (id int primary key, letter_id int references letter);
+insert into reply select i, i from generate_series(1, 2200) i;
+comment on constraint reply_letter_id_fkey on reply is 'which letter it answers';
+create materialized view answered as select count(*) as n from letter join reply on letter_id = letter.id;
+"""
+TOUCH_BIG = (
+    "update letter set body = 'short' where id % 9 = 0;"
+    "delete from reply where id > 2190; delete from letter where id > 2190;"
+    "insert into letter values (5001, 'late'); insert into reply values (5001, 5001);"
+    "update map set body = 'drawn again' where id % 10 = 0; delete from map where id > 2990;"
+)
+BROUGHT = "from dfr_golive.kept where kind = 'replication' and name = '{}'"
+ALL_BUT_LETTERS = (
+    "select coalesce(bool_or(state->'there' ?& '{{map,farmer}}' and (state->>'small')::bool), false) "
+)
+BRINGING = "select count(*) > 0 from pg_stat_progress_copy where command = 'COPY FROM' and type = 'CALLBACK'"
+
+
+def cut_short(story: Story) -> None:
+    """A copy whose target died when all but one table was there; the registry goes on meanwhile."""
+    story.on_source(THREE_BIG)
+    process = story.begin("seed")
+    story.wait_until("select to_regclass('dfr_golive.kept') is not null", target=True)
+    story.wait_until((ALL_BUT_LETTERS + BROUGHT).format(story.name), target=True)
+    story.target_server.kill()
+    assert "error" in story.end(process)
+    story.on_source(TOUCH_BIG)
+    story.target_server.restart()
+
+
+def test_tables_that_were_whole_are_kept_when_a_server_dies(story: Story) -> None:
+    cut_short(story)
+    story.on_source("insert into map values (5001, 'between')")
+    seeded = story("seed")
+    assert seeded["evidence"]["brought_again"] == ["letter"]
+    # A server that was killed has lost its counts: what it counts now came after.
+    assert story.on_target("select n_tup_ins from pg_stat_user_tables where relname = 'map'") == "1"
+    assert story.on_target("select reloptions is null from pg_class where relname = 'letter'") == "t"
+    comment = "select obj_description(oid) from pg_constraint where conname = 'reply_letter_id_fkey'"
+    assert story.on_target(comment) == "which letter it answers"
+    assert story.on_target("select n from answered") == story.on_source("select count(*) from reply")
+    assert story.source_server.psql("select count(*) from pg_replication_slots") == "1"
+    to_the_right_end(story)
+
+
+@pytest.mark.parametrize("who", ["host", "source", "target"])
+def test_the_rest_comes_whoever_dies_while_it_comes(story: Story, who: str) -> None:
+    cut_short(story)
+    process = story.begin("seed")
+    story.wait_until(BRINGING, target=True)
+    if who == "host":
+        story.kill_engine()
+        process.wait(30)
+    else:
+        server = getattr(story.sandbox, who)
+        server.kill()
+        assert "error" in story.end(process)
+        server.restart()
+    story.on_source(
+        "insert into letter values (5003, 'later'); update letter set body = 'again' where id = 5001"
+    )
+    assert story("seed")["evidence"]["brought_again"] == ["letter"]
+    to_the_right_end(story)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_undo_while_the_rest_comes_leaves_no_slot(story: Story, cut: bool) -> None:
+    cut_short(story)
+    process = story.begin("seed")
+    story.wait_until(BRINGING, target=True)
+    assert (
+        story.source_server.psql("select count(*) from pg_replication_slots where slot_name ~ '^pg_'") == "1"
+    )
+    story.kill_engine()
+    process.wait(30)
+    assert any("_sync_" in left for left in story("remains"))
+    if cut:
+        story.sandbox.cut()
+    try:
+        story("discard")
+    finally:
+        if cut:
+            story.sandbox.mend()
+    story.gone()
+    assert story.source_server.psql("select count(*) from pg_replication_slots") == "0"
+    to_the_right_end(story)
+
+
+def test_a_copy_that_was_cut_short_begins_again_when_definitions_changed(story: Story) -> None:
+    cut_short(story)
+    story.on_source("alter table map add column scale int")
+    assert "brought_again" not in story("seed")["evidence"]
+    to_the_right_end(story)
+
+
 def test_a_big_copy_takes_updates_without_telling_its_indexes(story: Story) -> None:
     story.on_source(MORE)
     story.prepared()

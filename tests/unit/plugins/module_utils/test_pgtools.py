@@ -165,3 +165,19 @@ def test_majors_that_do_not(
     with pytest.raises(GoliveError, match=why) as refused:
         _pgtools.refuse_majors(*majors)
     assert remedy in str(refused.value)
+
+
+def test_what_needs_all_rows_waits_with_its_comments() -> None:
+    contents = """;
+; Archive created at 2026-11-23 20:00:00 UTC
+;
+215; 1259 16402 TABLE public letter odoo
+3456; 2606 16409 CONSTRAINT public letter letter_pkey odoo
+3457; 1259 16410 INDEX public FK CONSTRAINT odoo
+3460; 2606 16420 FK CONSTRAINT public reply reply_letter_id_fkey odoo
+3461; 0 0 COMMENT public CONSTRAINT reply_letter_id_fkey ON reply odoo
+3300; 0 16430 MATERIALIZED VIEW DATA public answered odoo
+"""
+    now, later = (part.splitlines() for part in _pgtools.split_contents(contents))
+    assert [line.split(";")[0] for line in now] == ["215", "3456", "3457"]
+    assert [line.split(";")[0] for line in later] == ["3460", "3461", "3300"]

@@ -35,7 +35,7 @@ class World:
         self.mail_down = False
         monkeypatch.setattr(_slot_watch, "recall", lambda side, kind, _name: self.kept.get((side, kind)))
         monkeypatch.setattr(_slot_watch, "keep", self._keep)
-        monkeypatch.setattr(_slot_watch, "read_slots", self._read)
+        monkeypatch.setattr(_slot_watch, "read_all_slots", self._read)
         monkeypatch.setattr(_slot_watch, "drop_slot", lambda side, name: self.slots[side].pop(name))
 
     def _keep(self, side: str, kind: str, _name: str, _run: str, state: Any) -> None:
