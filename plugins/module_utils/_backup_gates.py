@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.dfr.golive.plugins.module_utils._backup import BackupPlan
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import client_major
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_majors
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import (
     answering,
@@ -83,11 +83,7 @@ def _disk(plan: BackupPlan) -> Gate:
 def _tools(plan: BackupPlan) -> Gate:
     with connect(plan.side.login) as conn:
         server = conn.info.server_version // 10000
-    clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
-    detail = f"server {server}, " + ", ".join(f"{k} {v}" for k, v in clients.items())
-    if min(clients.values()) < server:
-        return failed("backup.tools", detail, f"Install postgresql-client-{server} on this host.")
-    return passed("backup.tools", detail)
+    return passed("backup.tools", refuse_majors(server, server))
 
 
 def _rights(plan: BackupPlan) -> Gate:

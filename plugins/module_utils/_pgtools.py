@@ -199,11 +199,15 @@ def client_major(program: str = "pg_dump") -> int:
     return int(found.group(1))
 
 
+# From this version on pg_restore sets transaction_timeout first, which no older server knows.
+_FOR_NEW_SERVERS = 17
+
+
 def refuse_majors(source: int, target: int) -> str:
     """That a dump of one major version can be made by this host's programs and goes into another; gives all of them.
 
     Raises:
-        GoliveError: the target is older than the source, or a program is.
+        GoliveError: the target is older than the source, or a program is; or pg_restore is too new for the target.
         ProbeError: a program says nothing we understand.
     """
     clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
@@ -217,6 +221,12 @@ def refuse_majors(source: int, target: int) -> str:
         raise GoliveError(
             f"The programs of this host are too old for PostgreSQL {source} ({said}).",
             remedy=f"Install postgresql-client-{max(source, target)} on it.",
+        )
+    if clients["pg_restore"] >= _FOR_NEW_SERVERS > target:
+        raise GoliveError(
+            f"pg_restore of this host is too new for PostgreSQL {target}, it sets transaction_timeout ({said}).",
+            remedy=f"Install postgresql-client-{target} on it and remove the newer one, or upgrade the target's server"
+            f" to PostgreSQL {_FOR_NEW_SERVERS} or newer.",
         )
     return said
 

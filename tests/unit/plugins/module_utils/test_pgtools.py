@@ -143,11 +143,13 @@ def test_column_options_that_only_their_server_knows_stay_behind() -> None:
     )
 
 
-@pytest.mark.parametrize("version", [17, 18])
-def test_majors_that_go_together(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+@pytest.mark.parametrize(("source", "target", "version"), [(17, 18, 17), (17, 18, 18), (13, 15, 16)])
+def test_majors_that_go_together(
+    monkeypatch: pytest.MonkeyPatch, source: int, target: int, version: int
+) -> None:
     monkeypatch.setattr(_pgtools, "client_major", lambda _program: version)
-    assert _pgtools.refuse_majors(17, 18) == (
-        f"source 17, target 18, pg_dump {version}, pg_restore {version}"
+    assert _pgtools.refuse_majors(source, target) == (
+        f"source {source}, target {target}, pg_dump {version}, pg_restore {version}"
     )
 
 
@@ -156,6 +158,8 @@ def test_majors_that_go_together(monkeypatch: pytest.MonkeyPatch, version: int) 
     [
         ((17, 15), 18, "can't go into a server of PostgreSQL 15", "Upgrade the target's server"),
         ((17, 18), 15, "too old for PostgreSQL 17", "Install postgresql-client-18"),
+        ((13, 15), 17, "too new for PostgreSQL 15", "Install postgresql-client-15"),
+        ((16, 16), 18, "too new for PostgreSQL 16", "upgrade the target's server to PostgreSQL 17"),
     ],
 )
 def test_majors_that_do_not(
