@@ -119,7 +119,7 @@ def _seed(pair: Pair, tell: Tell) -> dict[str, Any]:
         memory = _begin(pair)
         _copy(pair, memory, watch, tell)
     if memory.stage == "copying":
-        _bring_rest(pair, memory, watch)
+        _bring_rest(pair, memory, watch, tell)
     if memory.stage == "completing":
         _complete(pair, memory, watch, tell)
     if memory.stage == "copied":
@@ -356,7 +356,7 @@ def _reach(pair: Pair, memory: Memory, stage: str) -> None:
         memory.save(admin, pair)
 
 
-def _bring_rest(pair: Pair, memory: Memory, watch: _Watch) -> None:
+def _bring_rest(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
     """After a call that was cut short: indexes on what is there, and the target's server brings the rest itself."""
     crew = Crew(pair.limit_seconds)
     with connect(pair.source) as conn:
@@ -366,7 +366,8 @@ def _bring_rest(pair: Pair, memory: Memory, watch: _Watch) -> None:
         return
     _empty(pair, [r for r in relations if r.label in memory.missing])
     keys = _contents(crew, pair, later=False)
-    watch.timed("keys", lambda: _section(crew, pair, "post-data", *AGAIN, *keys))
+    with Told(pair, "indexes", tell):
+        watch.timed("keys", lambda: _section(crew, pair, "post-data", *AGAIN, *keys))
     hand_over(pair, [r for r in relations if r.label not in memory.missing])
     memory.evidence["brought_again"] = sorted(memory.missing)
     _reach(pair, memory, "completing")

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,7 +121,7 @@ create materialized view answered as select count(*) as n from letter join reply
 """
 TOUCH_BIG = (
     "update letter set body = 'short' where id % 9 = 0;"
-    "delete from reply where id > 2190; delete from letter where id > 2190;"
+    "delete from reply where id between 2191 and 2200; delete from letter where id between 2191 and 2200;"
     "insert into letter values (5001, 'late'); insert into reply values (5001, 5001);"
     "update map set body = 'drawn again' where id % 10 = 0; delete from map where id > 2990;"
 )
@@ -131,7 +134,6 @@ BRINGING = "select count(*) > 0 from pg_stat_progress_copy where command = 'COPY
 
 def cut_short(story: Story) -> None:
     """A copy whose target died when all but one table was there; the registry goes on meanwhile."""
-    story.on_source(THREE_BIG)
     process = story.begin("seed")
     story.wait_until("select to_regclass('dfr_golive.kept') is not null", target=True)
     story.wait_until((ALL_BUT_LETTERS + BROUGHT).format(story.name), target=True)
@@ -142,6 +144,7 @@ def cut_short(story: Story) -> None:
 
 
 def test_tables_that_were_whole_are_kept_when_a_server_dies(story: Story) -> None:
+    story.on_source(THREE_BIG)
     cut_short(story)
     story.on_source("insert into map values (5001, 'between')")
     seeded = story("seed")
@@ -156,8 +159,55 @@ def test_tables_that_were_whole_are_kept_when_a_server_dies(story: Story) -> Non
     to_the_right_end(story)
 
 
+class Clerk(threading.Thread):
+    """Writes letters and answers them, each in a transaction of some moments; remembers what was acknowledged."""
+
+    def __init__(self, story: Story, number: int) -> None:
+        super().__init__(daemon=True)
+        self._story, self._first = story, 100_000 * (1 + number)
+        self.acknowledged: set[int] = set()
+        self.refusal = ""
+
+    def run(self) -> None:
+        try:
+            with self._story.source_server.connect(self._story.name) as conn:
+                for letter in itertools.count(self._first):
+                    with conn.transaction():
+                        conn.execute("insert into letter values (%s, 'new')", (letter,))
+                        conn.execute("update map set body = body || 'x' where id = %s", (1 + letter % 2000,))
+                        time.sleep(0.02)
+                        conn.execute("insert into reply values (%s, %s)", (letter, letter))
+                        conn.execute("update letter set body = 'sent' where id = %s", (letter,))
+                    self.acknowledged.add(letter)
+        except psycopg.Error as exc:
+            self.refusal = str(exc)
+
+
+def test_no_acknowledged_letter_is_lost_when_the_copy_is_cut_short(story: Story) -> None:
+    story.on_source(THREE_BIG)
+    clerks = [Clerk(story, n) for n in range(3)]
+    for clerk in clerks:
+        clerk.start()
+    cut_short(story)
+    assert story("seed")["evidence"]["brought_again"] == ["letter"]
+    story("prove")
+    assert all(clerk.is_alive() for clerk in clerks)
+    story("cutover")
+    for clerk in clerks:
+        clerk.join(10)
+        assert clerk.refusal, "the writer was never refused"
+    acknowledged = set().union(*(clerk.acknowledged for clerk in clerks))
+    assert len(acknowledged) > 300
+    brought = story.on_target(
+        "select letter.id from letter join reply on letter_id = letter.id where body <> 'new'"
+    )
+    assert acknowledged - {int(line) for line in brought.splitlines()} == set()
+    assert story("verify", full=True)["kind"] == "full"
+
+
 @pytest.mark.parametrize("who", ["host", "source", "target"])
 def test_the_rest_comes_whoever_dies_while_it_comes(story: Story, who: str) -> None:
+    story.on_source(THREE_BIG)
     cut_short(story)
     process = story.begin("seed")
     story.wait_until(BRINGING, target=True)
@@ -178,6 +228,7 @@ def test_the_rest_comes_whoever_dies_while_it_comes(story: Story, who: str) -> N
 
 @pytest.mark.parametrize("cut", [False, True])
 def test_an_undo_while_the_rest_comes_leaves_no_slot(story: Story, cut: bool) -> None:
+    story.on_source(THREE_BIG)
     cut_short(story)
     process = story.begin("seed")
     story.wait_until(BRINGING, target=True)
@@ -200,6 +251,7 @@ def test_an_undo_while_the_rest_comes_leaves_no_slot(story: Story, cut: bool) ->
 
 
 def test_a_copy_that_was_cut_short_begins_again_when_definitions_changed(story: Story) -> None:
+    story.on_source(THREE_BIG)
     cut_short(story)
     story.on_source("alter table map add column scale int")
     assert "brought_again" not in story("seed")["evidence"]
