@@ -157,6 +157,7 @@ class Memory:
         round: number of proofs so far; rows touched since the last one carry it.
         files: by table the numbers of both sides' files at the last proof.
         streamed: the big tables, whose rows come from server to server.
+        roomy: schema and name of those of them whose pages are left room on until all rows are there.
         there: those of them whose rows are all in the copy, safe from a crash of its server.
         small: whether all rows of all other tables are.
     """
@@ -170,6 +171,7 @@ class Memory:
     round: int = 0
     files: dict[str, list[int]] = field(default_factory=dict)
     streamed: list[str] = field(default_factory=list)
+    roomy: list[tuple[str, str]] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
     small: bool = False
 

@@ -68,6 +68,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._stream import (
     forget_room,
     leave_room,
     stream_piece,
+    tables_without_fillfactor,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import (
     disable,
@@ -258,7 +259,8 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
         publish(conn, pair.label, relations, keys_only=False)
         locale = read_locale(conn)
         pieces = cut(conn, relations, pair.jobs)
-    memory.streamed = sorted({piece.relation.label for piece in pieces})
+        memory.streamed = sorted({piece.relation.label for piece in pieces})
+        memory.roomy = tables_without_fillfactor(conn, _big(memory, relations))
     memory.evidence["rows"] = sum(r.rows for r in relations)
     memory.evidence["tables"] = len(relations)
     memory.evidence["keyless"] = [r.label for r in relations if r.keyless]
@@ -289,7 +291,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
                 make_copy(admin, pair, locale.create_options())
             watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
             watch.timed("introduce", lambda: introduce(pair))
-            leave_room(pair, _big(memory, relations))
+            leave_room(pair, memory.roomy)
             _reach(pair, memory, "copying")
             watch.timed("rows", lambda: _rows(crew, pair, memory, pieces, snapshot, locale.encoding))
     _reach(pair, memory, "copied")
@@ -409,8 +411,7 @@ def _finish(pair: Pair, memory: Memory, watch: _Watch, tell: Tell, *more: str) -
         more: options for pg_restore.
     """
     crew = Crew(pair.limit_seconds)
-    with connect(pair.source) as conn:
-        forget_room(pair, _big(memory, read_relations(conn)))
+    forget_room(pair, memory.roomy)
     with Told(pair, "indexes", tell):
         watch.timed("indexes", lambda: _section(crew, pair, "post-data", *more))
     with Told(pair, "analyze", tell):

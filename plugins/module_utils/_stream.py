@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,22 @@ def cut(conn: psycopg.Connection[Any], relations: Sequence[Relation], jobs: int)
     return found
 
 
-def leave_room(pair: Pair, relations: Sequence[Relation]) -> None:
+def tables_without_fillfactor(
+    source: psycopg.Connection[Any], relations: Sequence[Relation]
+) -> list[tuple[str, str]]:
+    """Schema and name of those tables whose definition doesn't say how full their pages shall be."""
+    told = {
+        (row[0], row[1])
+        for row in source.execute(
+            "select n.nspname::text, c.relname::text from pg_catalog.pg_class c"
+            " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+            " where exists (select from unnest(c.reloptions) o where o like 'fillfactor=%')"
+        ).fetchall()
+    }
+    return [(r.schema, r.name) for r in relations if (r.schema, r.name) not in told]
+
+
+def leave_room(pair: Pair, tables: Iterable[Sequence[str]]) -> None:
     """Let rows that come into these tables leave room on each page, until `forget_room`.
 
     A row that is updated in the copy then stays on its page and no index has to be told (a heap-only tuple). In full
@@ -101,30 +116,20 @@ def leave_room(pair: Pair, relations: Sequence[Relation]) -> None:
     checkpoint the log takes the whole of each: that is what the drain of the night would wait for.
     """
     sql = require("psycopg.sql", "python3-psycopg")
-    _set_room(pair, relations, sql.SQL("set (fillfactor = {})").format(sql.Literal(FILLED)))
+    _alter(pair, tables, sql.SQL("set (fillfactor = {})").format(sql.Literal(FILLED)))
 
 
-def forget_room(pair: Pair, relations: Sequence[Relation]) -> None:
+def forget_room(pair: Pair, tables: Iterable[Sequence[str]]) -> None:
     """Give the tables the definitions back that they have in the source."""
     sql = require("psycopg.sql", "python3-psycopg")
-    _set_room(pair, relations, sql.SQL("reset (fillfactor)"))
+    _alter(pair, tables, sql.SQL("reset (fillfactor)"))
 
 
-def _set_room(pair: Pair, relations: Sequence[Relation], clause: Any) -> None:
+def _alter(pair: Pair, tables: Iterable[Sequence[str]], clause: Any) -> None:
     sql = require("psycopg.sql", "python3-psycopg")
-    with connect(pair.source) as source:
-        told = {
-            (row[0], row[1])
-            for row in source.execute(
-                "select n.nspname::text, c.relname::text from pg_catalog.pg_class c"
-                " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
-                " where exists (select from unnest(c.reloptions) o where o like 'fillfactor=%')"
-            ).fetchall()
-        }
     with connect(pair.target, autocommit=True) as conn:
-        for relation in relations:
-            if (relation.schema, relation.name) not in told:
-                conn.execute(sql.SQL("alter table only {} {}").format(relation.identifier(), clause))
+        for table in tables:
+            conn.execute(sql.SQL("alter table only {} {}").format(sql.Identifier(*table), clause))
 
 
 def stream_piece(crew: Crew, pair: Pair, piece: Piece, snapshot: str, encoding: str) -> None:
