@@ -292,7 +292,6 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
             watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
             watch.timed("introduce", lambda: introduce(pair))
             leave_room(pair, memory.roomy)
-            _reach(pair, memory, "copying")
             watch.timed("rows", lambda: _rows(crew, pair, memory, pieces, snapshot, locale.encoding))
     _reach(pair, memory, "copied")
 
@@ -339,12 +338,16 @@ def _rows(
                 under_way[piece.relation.label] -= 1
                 if not under_way[piece.relation.label]:
                     memory.there.append(piece.relation.label)
-                    _reach(pair, memory, "copying")
+                    remember()
 
     def small() -> None:
         _section(crew, pair, "data")
         with remembering:
             memory.small = True
+            remember()
+
+    def remember() -> None:
+        if memory.missing or not memory.small:  # else the whole copy is remembered next
             _reach(pair, memory, "copying")
 
     jobs: dict[str, Callable[[], Any]] = {f"stream{i}": stream for i in range(max(1, pair.jobs))}
