@@ -25,9 +25,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import (
     restore_identities,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import unsubscribe
-from ansible_collections.dfr.golive.plugins.module_utils._tablesync import publication_of_the_rest
+from ansible_collections.dfr.golive.plugins.module_utils._tablesync import (
+    forget_names,
+    publication_of_what_is_there,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._wal import (
-    TABLESYNC,
     drop_publication,
     drop_slot,
     read_all_slots,
@@ -143,13 +145,12 @@ def _drop_in_source(pair: Pair) -> list[str]:
             *[f"slot {name} on the source" for name in slots if drop_slot(conn, name)],
             *[f"publication {name} on the source" for name in names if drop_publication(conn, name)],
         ]
-    with connect(pair.source_admin(), autocommit=True) as admin:
-        forget(admin, TABLESYNC, pair.label)
+    forget_names(pair)
     return dropped
 
 
 def _publications(pair: Pair) -> list[str]:
-    return [pair.label, pair.tracking, publication_of_the_rest(pair)]
+    return [pair.label, pair.tracking, publication_of_what_is_there(pair)]
 
 
 def _restore(pair: Pair) -> list[str]:

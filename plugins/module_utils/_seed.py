@@ -393,9 +393,9 @@ def _complete(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
 def _contents(crew: Crew, pair: Pair, *, later: bool) -> list[str]:
     """pg_restore's options for a part of the dump, see `split_contents`."""
     directory = dump_directory(pair)
-    chosen = split_contents(table_of_contents(crew, str(directory)))[later]
+    at_once, waiting = split_contents(table_of_contents(crew, str(directory)))
     file = directory / "chosen.list"
-    file.write_text(chosen, encoding="utf-8")
+    file.write_text(waiting if later else at_once, encoding="utf-8")
     return [f"--use-list={file}"]
 
 

@@ -63,7 +63,7 @@ def worth_keeping(memory: Memory, relations: Sequence[Relation], now: Mapping[st
     return 2 * missing <= sum(r.bytes for r in relations)
 
 
-def publication_of_the_rest(pair: Pair) -> str:
+def publication_of_what_is_there(pair: Pair) -> str:
     """The name of the publication that has the tables which are there already, for as long as it takes to say so."""
     return f"{pair.label}_there"
 
@@ -78,7 +78,7 @@ def hand_over(pair: Pair, there: Sequence[Relation]) -> None:
         GoliveError: a server refuses, or can't reach the other.
     """
     sql = require("psycopg.sql", "python3-psycopg")
-    name = publication_of_the_rest(pair)
+    name = publication_of_what_is_there(pair)
     with connect(pair.source, autocommit=True) as conn:
         drop_publication(conn, name)
         publish(conn, name, there, keys_only=False)
@@ -187,6 +187,6 @@ def _errors(conn: psycopg.Connection[Any], known: Subscription) -> int:
 
 
 def forget_names(pair: Pair) -> None:
-    """All tables go together: the servers have dropped those slots themselves."""
+    """Once those slots are gone: the servers drop them themselves when all tables go together."""
     with connect(pair.source_admin(), autocommit=True) as admin:
         forget(admin, TABLESYNC, pair.label)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_each_step_is_noted_with_the_host_it_acted_on(well: subprocess.Completed
 
 def test_a_long_step_says_what_it_waits_for(well: subprocess.CompletedProcess[str]) -> None:
     # The first look after a line is silent, the second isn't: one and two seconds into it at the latest.
-    assert any(line.startswith("  ...      Wait for it, ") for line in well.stdout.splitlines())
+    assert re.search(r"^  \.\.\.      Wait for it, [12]\.", well.stdout, re.MULTILINE)
 
 
 def test_without_a_terminal_nothing_is_rewritten(well: subprocess.CompletedProcess[str]) -> None:
