@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
 
 # Nothing of ours survives a crash of the server half-made: the copy has a name of its own until it is proven, and the
 # swap that gives it the final one commits synchronously, which flushes all that came before.
@@ -56,7 +56,13 @@ class Crew:
         return self._stop.is_set()
 
     def run(
-        self, argv: Sequence[str], *, what: str, env: Mapping[str, str], stdin: bytes = b""
+        self,
+        argv: Sequence[str],
+        *,
+        what: str,
+        env: Mapping[str, str],
+        stdin: bytes = b"",
+        dispensable: str = "",
     ) -> tuple[str, list[str]]:
         """Run a program to its end.
 
@@ -65,6 +71,7 @@ class Crew:
             what: how people call it, for the sentence when it fails.
             env: what is added to a minimal environment; passwords go here.
             stdin: what it reads.
+            dispensable: a setting that pg_restore may be refused.
 
         Returns:
             Its standard output, and the warnings it wrote to standard error.
@@ -95,10 +102,12 @@ class Crew:
         out, err = raw_out.decode(errors="replace"), raw_err.decode(errors="replace")
         if process.returncode < 0 and self._clock() >= self._end:
             raise GoliveError(f"{what} took longer than {self._limit:g} s and was ended.")
-        if process.returncode != 0:
-            raise GoliveError(
-                f"{what} failed with exit code {process.returncode}: {told(err) or 'it said nothing'}."
-            )
+        code = process.returncode
+        if dispensable and code == _REFUSED_SOMETHING:
+            all_of_it, err = refused_only(err, dispensable)
+            code = 0 if all_of_it else code
+        if code != 0:
+            raise GoliveError(f"{what} failed with exit code {code}: {told(err) or 'it said nothing'}.")
         errors = [
             line for line in err.splitlines() if re.search(r"\b(error|fatal|panic):", line, re.IGNORECASE)
         ]
@@ -186,6 +195,21 @@ def told(stderr: str) -> str:
     return one_line((loud or lines or [""])[0])
 
 
+# What pg_restore ends with when it went on although the server refused statements.
+_REFUSED_SOMETHING = 1
+
+
+def refused_only(stderr: str, setting: str) -> tuple[bool, str]:
+    """Whether pg_restore was refused this setting and nothing else; and what it wrote of anything else.
+
+    Counted, not read line by line: its workers write at the same time, and only what one call prints stays together.
+    A server says its errors in a language of its own, pg_restore in ours.
+    """
+    refusals = stderr.count(f"Command was: SET {setting} = ")
+    every = refusals > 0 and stderr.count("error: ") == refusals
+    return every, "" if every else "\n".join(line for line in stderr.splitlines() if setting not in line)
+
+
 def client_major(program: str = "pg_dump") -> int:
     """The major version of a PostgreSQL program on this host.
 
@@ -199,34 +223,34 @@ def client_major(program: str = "pg_dump") -> int:
     return int(found.group(1))
 
 
-# From this version on pg_restore sets transaction_timeout first, which no older server knows.
-_FOR_NEW_SERVERS = 17
+# Servers know it from this version on; programs from this version on set it on each of their connections.
+_KNOWS_TRANSACTION_TIMEOUT = 17
+_TRANSACTION_TIMEOUT = "transaction_timeout"
 
 
-def refuse_majors(source: int, target: int) -> str:
+def refuse_majors(source: int, target: int, *, older_target: bool = False) -> str:
     """That a dump of one major version can be made by this host's programs and goes into another; gives all of them.
 
+    Args:
+        older_target: whether it may go into an older server, which takes what it knows: for who finds that out before
+            anything waits for the answer.
+
     Raises:
-        GoliveError: the target is older than the source, or a program is; or pg_restore is too new for the target.
+        GoliveError: the target is older than the source, or a program is.
         ProbeError: a program says nothing we understand.
     """
     clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
     said = f"source {source}, target {target}, " + ", ".join(f"{k} {v}" for k, v in clients.items())
-    if target < source:
+    if target < source and not older_target:
         raise GoliveError(
-            f"A database of PostgreSQL {source} can't go into a server of PostgreSQL {target} ({said}).",
-            remedy=f"Upgrade the target's server to PostgreSQL {source} or newer.",
+            f"A dump of PostgreSQL {source} may not go into a server of PostgreSQL {target} ({said}).",
+            remedy=f"Upgrade the target's server to PostgreSQL {source} or newer, or use sync_data_method: replication,"
+            " which tries it before the freeze.",
         )
     if min(clients.values()) < source:
         raise GoliveError(
             f"The programs of this host are too old for PostgreSQL {source} ({said}).",
             remedy=f"Install postgresql-client-{max(source, target)} on it.",
-        )
-    if clients["pg_restore"] >= _FOR_NEW_SERVERS > target:
-        raise GoliveError(
-            f"pg_restore of this host is too new for PostgreSQL {target}, it sets transaction_timeout ({said}).",
-            remedy=f"Install postgresql-client-{target} on it and remove the newer one, or upgrade the target's server"
-            f" to PostgreSQL {_FOR_NEW_SERVERS} or newer.",
         )
     return said
 
@@ -291,24 +315,29 @@ def restore(
         *([f"--role={role}"] if role else []),
         *more,
     ]
+    with connect(login) as conn:
+        old = conn.info.server_version // 10000 < _KNOWS_TRANSACTION_TIMEOUT
     rest = [section for section in sections if section != DEFINITIONS]
     warnings = []
     if DEFINITIONS in sections:
         with tempfile.NamedTemporaryFile() as script:
             argv = ["pg_restore", *common, f"--section={DEFINITIONS}", f"--file={script.name}", directory]
             warnings += crew.run(argv, what=what, env=env)[1]
-            statements = Path(script.name).read_bytes()
+            statements = without_servers_own(Path(script.name).read_bytes())
         psql = ["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
         warnings += crew.run(
             [*psql, f"--dbname={login.database}"],
             what=what,
             env=env,
-            stdin=without_servers_own(statements),
+            stdin=without_time_limit(statements) if old else statements,
         )[1]
     if rest:
-        argv = ["pg_restore", *common, f"--jobs={jobs}", "--exit-on-error", f"--dbname={login.database}"]
+        argv = ["pg_restore", *common, f"--jobs={jobs}", f"--dbname={login.database}"]
         argv += [f"--section={section}" for section in rest]
-        warnings += crew.run([*argv, directory], what=what, env=env)[1]
+        argv += [] if old else ["--exit-on-error"]
+        warnings += crew.run(
+            [*argv, directory], what=what, env=env, dispensable=_TRANSACTION_TIMEOUT if old else ""
+        )[1]
     return warnings
 
 
@@ -328,6 +357,11 @@ def without_servers_own(statements: bytes) -> bytes:
         return found[1] + b"(" + b", ".join(options) + b");\n" if options else b""
 
     return _OPTIONS.sub(kept, statements)
+
+
+def without_time_limit(statements: bytes) -> bytes:
+    """A dump's definitions without lifting a limit which the server doesn't have."""
+    return statements.replace(f"\nSET {_TRANSACTION_TIMEOUT} = 0;\n".encode(), b"\n", 1)
 
 
 # What needs the rows of all tables, and what is said of it.

@@ -244,7 +244,7 @@ def _begin(pair: Pair) -> Memory:
         source = conn.info.server_version // 10000
     memory = Memory("begun", pair.source.database, pair.target.database)
     with connect(pair.target_admin(), autocommit=True) as admin:
-        refuse_majors(source, admin.info.server_version // 10000)
+        refuse_majors(source, admin.info.server_version // 10000, older_target=True)
         refuse_unless_may_subscribe(admin)
         memory.save(admin, pair)
     return memory

@@ -8,23 +8,40 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _cutover,
     _delta,
+    _digest,
     _drain,
     _leftovers,
+    _pgtools,
     _replication,
     _seed,
     _subscription,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect
+
+
+def dump_and_restore(pair: _replication.Pair, sections: Sequence[str] = _pgtools.SECTIONS) -> list[str]:
+    """A database as the method dump and the backup move it."""
+    crew = _pgtools.Crew(pair.limit_seconds)
+    with connect(pair.source) as conn, tempfile.TemporaryDirectory() as folder:
+        snapshot = _digest.export_snapshot(conn)
+        _pgtools.dump(crew, pair.source, f"{folder}/dump", snapshot=snapshot, jobs=pair.jobs)
+        return _pgtools.restore(
+            crew, pair.target, f"{folder}/dump", jobs=pair.jobs, role=pair.owner, sections=sections
+        )
+
 
 CALLS = {
+    "dump_and_restore": dump_and_restore,
     "seed": _seed.seed,
     "discard": _seed.discard,
     "prove": _delta.prove,

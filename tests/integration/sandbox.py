@@ -210,6 +210,8 @@ class Sandbox:
         make_network(self.link)
         for server in (self.source, self.target):
             server.start()
+        if int(self.target.major) < 16:
+            self.target.psql("alter role dfr_golive superuser")
         run("docker", "network", "connect", self.link, self.target.name)
         self.mend()
         run(

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,20 +92,78 @@ def test_compress_option(compress: str, major: int, option: str) -> None:
 def test_passwords_never_reach_a_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def run(
-        _self: Crew, argv: list[str], *, what: str, env: dict[str, str], stdin: bytes = b""
-    ) -> tuple[str, list[str]]:
+    def run(_self: Crew, argv: list[str], *, env: dict[str, str], **_more: Any) -> tuple[str, list[str]]:
         seen.append((argv, env))
         return "pg_dump (PostgreSQL) 17.2", []
 
     monkeypatch.setattr(Crew, "run", run)
     _pgtools.dump(Crew(5), LOGIN, "/d", snapshot="s", jobs=2)
+    monkeypatch.setattr(_pgtools, "connect", lambda _login: server(170004))
     _pgtools.restore(Crew(5), LOGIN, "/d", jobs=2, role="app")
     for argv, env in seen:
         assert "s3cret" not in " ".join(argv)
         assert env.get("PGPASSWORD", "s3cret") == "s3cret"
     assert "--exit-on-error" in seen[-1][0]
     assert "--role=app" in seen[-1][0]
+
+
+def server(version: int) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext(SimpleNamespace(info=SimpleNamespace(server_version=version)))
+
+
+REFUSED = """pg_restore: error: could not execute query: FEHLER:  unbekannt: "transaction_timeout"
+Command was: SET transaction_timeout = 0;
+"""
+IGNORED = "pg_restore: warning: errors ignored on restore: 3\n"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "why"),
+    [
+        (REFUSED + IGNORED, ""),
+        # Two workers who speak at once.
+        ("pg_restore: pg_restore: error: error: " + 2 * REFUSED[len("pg_restore: error: ") :] + IGNORED, ""),
+        (
+            REFUSED + "pg_restore: error: COPY failed for table x: disk full\n" + REFUSED + IGNORED,
+            "disk full",
+        ),
+        (REFUSED + "pg_restore: error: a worker process died unexpectedly\n", "died unexpectedly"),
+        (
+            REFUSED
+            + "pg_restore: error: could not execute query: ERROR:  no such type\nCommand was: CREATE;\n",
+            "no such type",
+        ),
+        (
+            "pg_restore: error: connection to server failed: FATAL:  no pg_hba.conf entry\n",
+            "no pg_hba.conf entry",
+        ),
+        (IGNORED, "errors ignored on restore"),
+        ("", "it said nothing"),
+    ],
+)
+def test_an_older_server_may_refuse_the_time_limit_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stderr: str, why: str
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(f"#!{sys.executable}\nimport sys; sys.stderr.write({stderr!r}); sys.exit(1)\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for version in (130023, 150007, 160001):
+        monkeypatch.setattr(_pgtools, "connect", lambda _login, version=version: server(version))
+        with pytest.raises(GoliveError, match=why) if why else contextlib.nullcontext():
+            _pgtools.restore(Crew(9), LOGIN, "/d", jobs=2, sections=["data"])
+    monkeypatch.setattr(_pgtools, "connect", lambda _login: server(170000))
+    with pytest.raises(GoliveError, match="failed with exit code 1"):
+        _pgtools.restore(Crew(9), LOGIN, "/d", jobs=2, sections=["data"])
+
+
+def test_definitions_come_without_the_time_limit() -> None:
+    settings = b"SET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding = 'UTF8';\n"
+    text = b"COMMENT ON TABLE t IS '\nSET transaction_timeout = 0;\n';\n"
+    assert (
+        _pgtools.without_time_limit(settings + text)
+        == b"SET lock_timeout = 0;\nSET client_encoding = 'UTF8';\n" + text
+    )
 
 
 def test_listing_knows_tables_with_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,31 +204,40 @@ def test_column_options_that_only_their_server_knows_stay_behind() -> None:
     )
 
 
-@pytest.mark.parametrize(("source", "target", "version"), [(17, 18, 17), (17, 18, 18), (13, 15, 16)])
+@pytest.mark.parametrize(
+    ("source", "target", "version", "older"),
+    [
+        (17, 18, 17, False),
+        (17, 18, 18, False),
+        (13, 15, 16, False),
+        (13, 15, 18, False),
+        (16, 16, 18, False),
+        (17, 15, 17, True),
+    ],
+)
 def test_majors_that_go_together(
-    monkeypatch: pytest.MonkeyPatch, source: int, target: int, version: int
+    monkeypatch: pytest.MonkeyPatch, source: int, target: int, version: int, older: bool
 ) -> None:
     monkeypatch.setattr(_pgtools, "client_major", lambda _program: version)
-    assert _pgtools.refuse_majors(source, target) == (
+    assert _pgtools.refuse_majors(source, target, older_target=older) == (
         f"source {source}, target {target}, pg_dump {version}, pg_restore {version}"
     )
 
 
 @pytest.mark.parametrize(
-    ("majors", "client", "why", "remedy"),
+    ("majors", "client", "older", "why", "remedy"),
     [
-        ((17, 15), 18, "can't go into a server of PostgreSQL 15", "Upgrade the target's server"),
-        ((17, 18), 15, "too old for PostgreSQL 17", "Install postgresql-client-18"),
-        ((13, 15), 17, "too new for PostgreSQL 15", "Install postgresql-client-15"),
-        ((16, 16), 18, "too new for PostgreSQL 16", "upgrade the target's server to PostgreSQL 17"),
+        ((17, 15), 18, False, "may not go into a server of PostgreSQL 15", "Upgrade the target's server"),
+        ((17, 18), 15, False, "too old for PostgreSQL 17", "Install postgresql-client-18"),
+        ((18, 17), 17, True, "too old for PostgreSQL 18", "Install postgresql-client-18"),
     ],
 )
 def test_majors_that_do_not(
-    monkeypatch: pytest.MonkeyPatch, majors: tuple[int, int], client: int, why: str, remedy: str
+    monkeypatch: pytest.MonkeyPatch, majors: tuple[int, int], client: int, older: bool, why: str, remedy: str
 ) -> None:
     monkeypatch.setattr(_pgtools, "client_major", lambda _program: client)
     with pytest.raises(GoliveError, match=why) as refused:
-        _pgtools.refuse_majors(*majors)
+        _pgtools.refuse_majors(*majors, older_target=older)
     assert remedy in str(refused.value)
 
 
