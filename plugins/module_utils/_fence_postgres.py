@@ -28,6 +28,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     forget,
     keep,
+    membership,
     scalar,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import (
@@ -502,8 +503,8 @@ def _set_login(conn: psycopg.Connection[Any], role: str, operator: str, *, allow
         raise GoliveError(
             f"The operator's role {operator} may not alter the role {role}, which could write:"
             f" {one_line(exc.diag.message_primary)}.",
-            remedy=f"Have a superuser grant {role} to {operator} with admin option, inherit true, set true;"
-            " a superuser's role that people answer for goes into freeze_legacy_exempt_roles.",
+            remedy=f"As a superuser there: {membership(role, operator, conn.info.server_version)}"
+            " A superuser's role that people answer for goes into freeze_legacy_exempt_roles.",
         ) from exc
 
 

@@ -175,6 +175,23 @@ def scalar(conn: psycopg.Connection[Any], query: Any, params: Any = None) -> Any
     return rows[0][0]
 
 
+# From this version on a membership has options of its own.
+MEMBERSHIP_OPTIONS = 160000
+
+
+def membership(role: str, member: str, server_version: int, *, admin: bool = True) -> str:
+    """The statements, for people to run, that give ``member`` the rights of ``role`` in each of its sessions.
+
+    Args:
+        server_version: as psycopg gives it, 170004 for 17.4.
+        admin: whether it may also act as that role and hand it out.
+    """
+    if server_version >= MEMBERSHIP_OPTIONS:
+        options = "ADMIN TRUE, INHERIT TRUE, SET TRUE" if admin else "INHERIT TRUE"
+        return f"GRANT {role} TO {member} WITH {options};"
+    return f"GRANT {role} TO {member}{' WITH ADMIN OPTION' if admin else ''}; ALTER ROLE {member} INHERIT;"
+
+
 KEPT_DDL = """
 create schema if not exists dfr_golive;
 create table if not exists dfr_golive.kept (

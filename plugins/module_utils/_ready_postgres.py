@@ -19,10 +19,11 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import Postgr
 if TYPE_CHECKING:
     import psycopg
 
+# Since which version there is the role, and what for.
 MEMBERSHIPS = {
-    "pg_read_all_data": "to copy and compare every table",
-    "pg_signal_backend": "to end the sessions that stand behind the fence",
-    "pg_monitor": "to see whose sessions there are",
+    "pg_read_all_data": (140000, "to copy and compare every table"),
+    "pg_signal_backend": (90600, "to end the sessions that stand behind the fence"),
+    "pg_monitor": (100000, "to see whose sessions there are"),
 }
 
 
@@ -35,6 +36,7 @@ class Role:
         admin, can_set: of the application's role: may hand it out, may act as it.
     """
 
+    server_version: int
     name: str
     superuser: bool
     createdb: bool
@@ -93,8 +95,7 @@ def read_role(conn: psycopg.Connection[Any], app_role: str) -> Role:
     ).fetchone()
     if row is None:
         raise ProbeError("The server doesn't say who we are.")
-    # Before PostgreSQL 16 a membership had no options of its own.
-    own = conn.info.server_version >= 160000
+    own = conn.info.server_version >= _postgres.MEMBERSHIP_OPTIONS
     inherit, can_set = ("m.inherit_option", "m.set_option") if own else ("u.rolinherit", "true")
     members = conn.execute(
         f"select g.rolname, m.admin_option, {inherit}, {can_set}"  # noqa: S608
@@ -102,6 +103,7 @@ def read_role(conn: psycopg.Connection[Any], app_role: str) -> Role:
         " where u.rolname = current_user"
     ).fetchall()
     return Role(
+        server_version=conn.info.server_version,
         name=row[0],
         superuser=row[1],
         createdb=row[2],
@@ -140,7 +142,7 @@ def rights(end: str, role: Role, app_role: str, maintenance: str) -> list[Gate]:
             app_role in role.memberships and role.admin and role.can_set,
             f"membership of {app_role} with ADMIN and SET",
             "to act for the owner of the database",
-            f"GRANT {app_role} TO {me} WITH ADMIN TRUE, INHERIT TRUE, SET TRUE;",
+            _postgres.membership(app_role, me, role.server_version),
         ),
         (
             "kept",
@@ -161,8 +163,16 @@ def rights(end: str, role: Role, app_role: str, maintenance: str) -> list[Gate]:
             )
         )
     needs += [
-        (name, role.memberships.get(name, False), f"membership of {name}", why, f"GRANT {name} TO {me};")
-        for name, why in MEMBERSHIPS.items()
+        (
+            name,
+            role.memberships.get(name, False),
+            f"membership of {name}",
+            why,
+            _postgres.membership(name, me, role.server_version, admin=False)
+            if role.server_version >= since
+            else f"ALTER ROLE {me} SUPERUSER; (there is no {name} before PostgreSQL {since // 10000})",
+        )
+        for name, (since, why) in MEMBERSHIPS.items()
     ]
     return [
         passed(f"rights.{end}.{key}", f"{me} has {what}.")

@@ -17,7 +17,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveEr
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_majors
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, membership, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
@@ -154,6 +154,7 @@ def _names(plan: Plan) -> Gate:
 def _rights(plan: Plan) -> Gate:
     role = plan.target.app_role
     with connect(plan.target.maintenance()) as admin:
+        version = admin.info.server_version
         facts = {
             "may not create databases": scalar(
                 admin, "select rolcreatedb or rolsuper from pg_catalog.pg_roles where rolname = current_user"
@@ -178,8 +179,9 @@ def _rights(plan: Plan) -> Gate:
         return failed(
             "rights.production",
             f"{plan.target.login.user} on {plan.target.login.host} {'; '.join(lacking)}.",
-            f"grant {role} to {plan.target.login.user} with inherit true, set true; alter role"
-            f" {plan.target.login.user} createdb.",
+            f"As a superuser there: {membership(role, plan.target.login.user, version)}"
+            f" ALTER ROLE {plan.target.login.user} CREATEDB; GRANT CREATE ON DATABASE"
+            f" {plan.target.login.maintenance_database} TO {plan.target.login.user};",
         )
     return passed("rights.production", f"{plan.target.login.user} may create, rename and own for {role}")
 

@@ -140,6 +140,7 @@ def judge_source(facts: Server, user: str, wal_bytes: int) -> Gate:
 def judge_target(facts: Server, user: str) -> Gate:
     """One slot and one worker are needed, and the right to make a subscription."""
     wrong = []
+    own = facts.version >= _subscription.OWN_SUBSCRIPTIONS
     if facts.wal_level != "logical":
         wrong.append(f"wal_level is {facts.wal_level}")
     if not (facts.replicates or facts.superuser):
@@ -147,7 +148,7 @@ def judge_target(facts: Server, user: str) -> Gate:
     if not facts.superuser and not facts.subscribes:
         wrong.append(
             f"{user} is no member of pg_create_subscription"
-            if facts.version >= _subscription.OWN_SUBSCRIPTIONS
+            if own
             else "before PostgreSQL 16 only a superuser may make a subscription"
         )
     if facts.slots < 1:
@@ -160,8 +161,13 @@ def judge_target(facts: Server, user: str) -> Gate:
         return failed(
             "replication.production",
             "; ".join(wrong),
-            f"Have a superuser alter role {user} replication; grant pg_create_subscription to {user}; set wal_level ="
-            " logical, log_statement = none, or raise the limits. Or use sync_data_method: dump.",
+            "Have a superuser"
+            + (
+                f" alter role {user} replication; grant pg_create_subscription to {user};"
+                if own
+                else f" alter role {user} superuser, until after the cutover;"
+            )
+            + " set wal_level = logical, log_statement = none, or raise the limits. Or use sync_data_method: dump.",
         )
     return passed("replication.production", f"{user} may subscribe; {facts.workers} workers free")
 

@@ -13,6 +13,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import Verdict
 from ansible_collections.dfr.golive.plugins.module_utils._ready_postgres import Role
 
 EVERYTHING: dict[str, Any] = {
+    "server_version": 170004,
     "name": "dfr_golive",
     "superuser": False,
     "createdb": True,
@@ -49,6 +50,11 @@ def test_a_superuser_needs_nothing_else() -> None:
         ({"createrole": False}, "createrole", "ALTER ROLE dfr_golive CREATEROLE;"),
         ({"admin": False}, "app_role", "GRANT odoo TO dfr_golive WITH ADMIN TRUE"),
         ({"can_set": False}, "app_role", "SET TRUE"),
+        (
+            {"admin": False, "server_version": 150007},
+            "app_role",
+            "WITH ADMIN OPTION; ALTER ROLE dfr_golive INHERIT;",
+        ),
         ({"keeps": False}, "kept", "GRANT CREATE ON DATABASE postgres TO dfr_golive;"),
     ],
 )
@@ -65,8 +71,18 @@ def test_each_membership_that_lacks_or_is_not_inherited(role: str, held: bool | 
     if held is None:
         del memberships[role]
     assert shut(memberships=memberships) == {
-        f"rights.production.{role}": f"As a superuser there: GRANT {role} TO dfr_golive;"
+        f"rights.production.{role}": f"As a superuser there: GRANT {role} TO dfr_golive WITH INHERIT TRUE;"
     }
+    assert shut(memberships=memberships, server_version=140000) == {
+        f"rights.production.{role}": f"As a superuser there: GRANT {role} TO dfr_golive; ALTER ROLE dfr_golive INHERIT;"
+    }
+
+
+def test_a_right_that_an_old_server_cannot_give() -> None:
+    memberships = {**EVERYTHING["memberships"], "pg_read_all_data": False}
+    found = shut(memberships=memberships, server_version=130022)
+    assert list(found) == ["rights.production.pg_read_all_data"]
+    assert "ALTER ROLE dfr_golive SUPERUSER;" in found["rights.production.pg_read_all_data"]
 
 
 def test_staging_makes_no_database() -> None:

@@ -64,6 +64,10 @@ def test_the_target_s_server(change: dict[str, Any], said: str) -> None:
     gate = gates.judge_target(replace(HEALTHY, **change), "op")
     assert gate.open == (not said)
     assert said in gate.detail
+    if said:
+        old = change.get("version", HEALTHY.version) < 160000
+        assert ("alter role op superuser" in gate.remedy) is old
+        assert ("grant pg_create_subscription to op" in gate.remedy) is not old
 
 
 class Silent:
