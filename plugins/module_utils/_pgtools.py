@@ -26,6 +26,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import Postgr
 # swap that gives it the final one commits synchronously, which flushes all that came before.
 FAST_RESTORE = "-c synchronous_commit=off -c maintenance_work_mem=256MB"
 
+ENVIRONMENTS_OWN = ("--no-tablespaces", "--no-publications", "--no-subscriptions")
+
 DEFINITIONS = "pre-data"
 SECTIONS = (DEFINITIONS, "data", "post-data")
 
@@ -304,13 +306,14 @@ def restore(
 ) -> list[str]:
     """Restore such a directory, or its ``sections``, into the database of ``login``; its objects belong to ``role``.
 
-    Privileges and owners are each environment's own and don't travel.
+    What is each environment's own doesn't travel: owners, privileges, tablespaces, publications and subscriptions.
     """
     what = f"pg_restore into {login.database} on {login.host}"
     env = {**login.libpq_environment(), "PGOPTIONS": FAST_RESTORE}
     common = [
         "--no-owner",
         "--no-privileges",
+        *ENVIRONMENTS_OWN,
         "--no-password",
         *([f"--role={role}"] if role else []),
         *more,

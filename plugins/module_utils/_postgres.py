@@ -118,6 +118,8 @@ def connect(
 ) -> Iterator[psycopg.Connection[Any]]:
     """A connection that commits on success, rolls back on error and is always closed.
 
+    Where row security would hide rows from a query, the query fails.
+
     Args:
         login: whose.
         autocommit: each statement is a transaction of its own.
@@ -144,7 +146,7 @@ def connect(
             keepalives_idle=15,
             keepalives_interval=5,
             keepalives_count=3,
-            **parameters,
+            **{**parameters, "options": f"-c row_security=off {parameters.get('options', '')}"},
         )
     except psycopg.OperationalError as exc:
         raise ProbeError(

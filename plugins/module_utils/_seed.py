@@ -43,6 +43,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
+    ENVIRONMENTS_OWN,
     Crew,
     dump,
     refuse_majors,
@@ -283,7 +284,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
                     directory,
                     snapshot=snapshot,
                     jobs=pair.jobs,
-                    more=["--no-publications", "--no-subscriptions", *excluded],
+                    more=[*ENVIRONMENTS_OWN, *excluded],
                 ),
             )
             with connect(pair.target_admin(), autocommit=True) as admin:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.dfr.golive.plugins.module_utils import _digest, _seed
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, dump, restore
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import ENVIRONMENTS_OWN, Crew, dump, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
     connect,
@@ -82,7 +82,14 @@ def bring(plan: Plan, crew: Crew, watch: Watch) -> dict[str, Any]:
             def move() -> list[str]:
                 warnings: list[str] = watch.timed(
                     "dump",
-                    lambda: dump(inner, source.login, f"{directory}/dump", snapshot=snapshot, jobs=plan.jobs),
+                    lambda: dump(
+                        inner,
+                        source.login,
+                        f"{directory}/dump",
+                        snapshot=snapshot,
+                        jobs=plan.jobs,
+                        more=ENVIRONMENTS_OWN,
+                    ),
                 )
                 warnings += watch.timed(
                     "restore",

@@ -26,6 +26,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     look,
     refuse_other_run,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import SEE_ALL, hidden_tables
 
 if TYPE_CHECKING:
     import psycopg
@@ -249,10 +250,7 @@ def _tables(plan: Plan) -> Gate:
     source, _remote, _stores = plan.parts()
     with _digest.reading(source.login) as conn:
         layout = _digest.read_layout(conn)
-        hidden = conn.execute(
-            "select c.oid::regclass::text from pg_catalog.pg_class c where c.relkind = 'r' and c.relrowsecurity"
-            " and (c.relforcerowsecurity or not pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE'))"
-        ).fetchall()
+        hidden = hidden_tables(conn)
         invalid = conn.execute(
             "select indexrelid::regclass::text from pg_catalog.pg_index where not indisvalid order by 1"
         ).fetchall()
@@ -261,8 +259,8 @@ def _tables(plan: Plan) -> Gate:
     if hidden:
         return failed(
             "tables.staging",
-            f"row security hides rows of {', '.join(row[0] for row in hidden[:5])} from {source.login.user}",
-            "Let the operator see all rows: make it a member of the tables' owner, without forced row security.",
+            f"row security hides rows of {', '.join(hidden[:5])} from {source.login.user}",
+            SEE_ALL,
         )
     if invalid:
         return failed(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest, _drain, _replication, _subscription
-from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation, read_relations
+from ansible_collections.dfr.golive.plugins.module_utils._catalogue import read_relations
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations, read_collations
@@ -24,6 +24,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._replication import Mem
 from ansible_collections.dfr.golive.plugins.module_utils._slot_watch import why_dropped
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import Progress
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Following, Plan
+from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import refuse_unfollowed
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot, read_slots
 
 if TYPE_CHECKING:
@@ -228,48 +229,19 @@ def _collations(plan: Plan) -> Gate:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
-def judge_tables(
-    relations: tuple[Relation, ...], large_objects: int, always: list[str], name: str = "tables.replication"
-) -> Gate:
-    """What logical replication can't carry, and what would happen twice."""
-    if not relations:
-        raise ProbeError("No table was found in staging.")
-    wrong = []
-    unlogged = [r.label for r in relations if r.persistence == "u"]
-    if unlogged:
-        wrong.append(f"unlogged tables can't be followed: {', '.join(unlogged[:5])}")
-    if large_objects:
-        wrong.append(f"{large_objects} large objects can't be followed")
-    if always:
-        wrong.append(f"triggers that always fire would fire in the copy too: {', '.join(always[:5])}")
-    if wrong:
-        return failed(
-            name,
-            "; ".join(wrong),
-            "alter table ... set logged; alter table ... enable trigger ...; or use sync_data_method: dump.",
-        )
-    keyless = [r.label for r in relations if r.keyless]
-    return passed(
-        name,
-        f"{len(relations)} tables can be followed"
-        + (f"; without a key, compared whole when touched: {', '.join(keyless[:8])}" if keyless else ""),
-    )
-
-
-ALWAYS_SQL = """
-select c.oid::regclass::text || '.' || t.tgname from pg_catalog.pg_trigger t
-  join pg_catalog.pg_class c on c.oid = t.tgrelid where not t.tgisinternal and t.tgenabled in ('A', 'R') order by 1
-"""
-
-
 def _tables(plan: Plan) -> Gate:
     source, _remote, _stores = plan.parts()
     with _digest.reading(source.login) as conn:
-        return judge_tables(
-            read_relations(conn),
-            int(scalar(conn, "select count(*) from pg_catalog.pg_largeobject_metadata")),
-            [str(row[0]) for row in conn.execute(ALWAYS_SQL.encode()).fetchall()],
-        )
+        relations = read_relations(conn)
+        if not relations:
+            raise ProbeError("No table was found in staging.")
+        refuse_unfollowed(conn, relations)
+    keyless = [r.label for r in relations if r.keyless]
+    return passed(
+        "tables.replication",
+        f"{len(relations)} tables can be followed"
+        + (f"; without a key, compared whole when touched: {', '.join(keyless[:8])}" if keyless else ""),
+    )
 
 
 # --- the copy ----------------------------------------------------------------------------------------------------

@@ -216,6 +216,18 @@ def test_a_source_that_does_not_answer_is_no_empty_source(
     assert PASSWORD not in str(refused.value)
 
 
+def test_rows_that_a_policy_hides_are_no_missing_rows(box: Server, store: Store) -> None:
+    if box.kind != "postgresql":
+        pytest.skip("MariaDB has no row security")
+    box.sql("alter table farmers enable row level security; create policy few on farmers using (id > 1)")
+    try:
+        with pytest.raises(ProbeError, match="would be affected by row-level security policy"):
+            read(mapping_of(box, {"kind": "none"}), box, store, "r1")
+        assert store.counts("r1") == {}
+    finally:
+        box.sql("drop policy few on farmers; alter table farmers disable row level security")
+
+
 def test_a_connection_that_breaks_loses_no_row(box: Server, store: Store) -> None:
     """Half read is not read: the run ends with a sentence, and the next one reads what is left."""
     mapping = mapping_of(box, {"kind": "none"})

@@ -454,6 +454,26 @@ def test_what_cannot_be_followed_is_refused_or_compared(story: Story) -> None:
     story.on_source("drop table scratch; select lo_create(4711)")
     assert "1 large objects" in story.refused("seed")["error"]
     story.on_source("select lo_unlink(4711)")
+    for owner, force in (("postgres", "no force"), ("odoo", "force")):
+        story.source_server.psql(
+            f"create table guarded (id int primary key); alter table guarded owner to {owner};"
+            f" alter table guarded enable row level security, {force} row level security;"
+            " grant select on guarded to odoo",
+            story.name,
+        )
+        error = story.refused("seed")["error"]
+        assert "tables with rows that dfr_golive may not see: public.guarded" in error
+        assert ("tables of other owners: guarded" in error) is (owner == "postgres")
+        story.source_server.psql("drop table guarded", story.name)
+    story.on_source(
+        "create function twice() returns trigger language plpgsql as 'begin new.n := new.n + 1;"
+        " return new; end'; create trigger double before update on farmer for each row execute function twice();"
+        " alter table farmer enable always trigger double"
+    )
+    error = story.refused("seed")["error"]
+    assert "triggers that would fire in the copy too: public.farmer.double" in error
+    assert "alter table <table> enable trigger <name>" in error
+    story.on_source("drop function twice() cascade")
     for server in (story.source_server, story.target_server):
         server.bash(EXTENSION)
     story.source_server.psql("create extension dfrwords; insert into words values ('ours')", story.name)

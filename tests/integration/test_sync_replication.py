@@ -356,7 +356,7 @@ def test_a_disabled_subscription_and_a_lost_slot(country: Country) -> None:
 
 def test_what_cannot_be_followed_is_refused_before_anything_is_made(country: Country) -> None:
     country.on_staging("create unlogged table scratch (a int)")
-    assert "unlogged tables can't be followed: scratch" in country.refused("seed")
+    assert "what can't be followed: unlogged tables: scratch" in country.refused("seed")
     country.box.target.psql(
         "revoke pg_create_subscription from dfr_golive; alter system set log_statement = 'ddl'"
     )

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _sync_replica_gates as gates
-from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory
@@ -108,50 +107,6 @@ def test_collations(source: dict[str, Any], target: dict[str, Any], said: str) -
     gate = gates.judge_collations(replace(SAME, **source), replace(SAME, **target))
     assert gate.open == (not said)
     assert said in gate.detail
-
-
-def relation(name: str, **more: Any) -> Relation:
-    facts: dict[str, Any] = {
-        "schema": "public",
-        "name": name,
-        "oid": 1,
-        "columns": (),
-        "key": ("id",),
-        "identity": "d",
-        "index": "",
-        "owner": "odoo",
-        "persistence": "p",
-        "rows": 1,
-        "bytes": 1,
-    }
-    return Relation(**{**facts, **more})
-
-
-@pytest.mark.parametrize(
-    ("relations", "objects", "always", "said"),
-    [
-        ((relation("a"),), 0, [], ""),
-        ((relation("a", persistence="u"),), 0, [], "unlogged tables can't be followed: a"),
-        ((relation("a"),), 3, [], "3 large objects"),
-        ((relation("a"),), 0, ["a.twice"], "would fire in the copy too: a.twice"),
-    ],
-)
-def test_tables(relations: tuple[Relation, ...], objects: int, always: list[str], said: str) -> None:
-    gate = gates.judge_tables(relations, objects, always)
-    assert gate.open == (not said)
-    assert said in gate.detail
-
-
-def test_tables_without_a_key_are_listed() -> None:
-    assert (
-        "compared whole when touched: b"
-        in gates.judge_tables((relation("a"), relation("b", key=())), 0, []).detail
-    )
-
-
-def test_no_table_at_all_is_no_answer() -> None:
-    with pytest.raises(ProbeError, match="No table"):
-        gates.judge_tables((), 0, [])
 
 
 LIMITS = plan().follow()
