@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import tarfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +28,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     DriftError,
     GoliveError,
     one_line,
-    require,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import Crew, listing, restore
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver
+from ansible_collections.dfr.golive.plugins.module_utils._scratch import scratch
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import Watch
 
 DEPTHS = ("sizes", "contents", "restored")
@@ -189,7 +186,7 @@ def _restore_and_compare(
         name: _digest.Digest(item["rows"], int(item["digest"], 16), tuple(item["columns"]))
         for name, item in manifest["tables"].items()
     }
-    with scratch(plan, manifest) as name:
+    with scratch(plan.side.maintenance(), plan.side.name, "scratch", Locale(**manifest["locale"])) as name:
         login = plan.side.login.to(name)
         restore(crew, login, str(folder / DATABASE), jobs=plan.jobs)
         digests = _digest.digest_tables(
@@ -207,37 +204,3 @@ def _restore_and_compare(
         "attachments": attachments,
         "rows": sum(item.target_rows for item in comparisons),
     }
-
-
-@contextmanager
-def scratch(plan: BackupPlan, manifest: dict[str, Any]) -> Iterator[str]:
-    """A database to restore into, closed to all but the operator, dropped whatever happens."""
-    sql = require("psycopg.sql", "python3-psycopg")
-    prefix = f"{plan.side.name[:40]}_scratch_"
-    name = prefix + secrets.token_hex(4)
-    maintenance = plan.side.maintenance()
-    # It must sort as the one that was backed up.
-    like = Locale(**manifest["locale"]).create_options()
-    try:
-        with connect(maintenance, autocommit=True) as admin:
-            # What a killed run left. Nobody else makes databases of this name, and the journal allows one run.
-            for row in admin.execute(
-                "select datname from pg_catalog.pg_database where starts_with(datname, %s)"
-                " and datdba = (select oid from pg_catalog.pg_roles where rolname = current_user)",
-                (prefix,),
-            ).fetchall():
-                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(row[0])))
-            options = sql.SQL(" ").join(
-                sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value)) for word, value in like
-            )
-            admin.execute(
-                sql.SQL("create database {} template = template0 {}").format(sql.Identifier(name), options)
-            )
-            admin.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(name)))
-    except driver().Error as exc:
-        raise GoliveError(f"The scratch database {name} can't be made: {one_line(exc)}.") from exc
-    try:
-        yield name
-    finally:
-        with connect(maintenance, autocommit=True) as admin:
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))

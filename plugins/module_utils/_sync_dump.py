@@ -25,6 +25,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     keep,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._scratch import scratch
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import SETTINGS_TABLE, declared_keys
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import MAKING, Plan, Watch, World
 from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import drop_incoming
@@ -65,6 +66,47 @@ def begin(admin: psycopg.Connection[Any], plan: Plan, world: World) -> None:
             f"The database {plan.incoming} can't be made: {one_line(exc)}.",
             remedy="The operator needs CREATEDB and must be a member of the application's role.",
         ) from exc
+
+
+def try_definitions(plan: Plan) -> float:
+    """Whether production's server takes staging's definitions: without rows, in a database that is dropped at once.
+
+    Returns:
+        The seconds it took.
+
+    Raises:
+        GoliveError: it doesn't, for example what only a superuser may make.
+    """
+    source, _remote, _stores = plan.parts()
+    crew = Crew(plan.limit_seconds)
+    watch = Watch()
+    with (
+        connect(source.login) as conn,
+        tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=plan.work_dir) as directory,
+        scratch(
+            plan.target.maintenance(),
+            plan.production,
+            "trial",
+            read_locale(conn),
+            owner=plan.target.app_role,
+        ) as name,
+    ):
+        dump(
+            crew,
+            source.login,
+            f"{directory}/dump",
+            snapshot=_digest.export_snapshot(conn),
+            jobs=1,
+            more=["--schema-only", *ENVIRONMENTS_OWN],
+        )
+        restore(
+            crew,
+            plan.target.login.to(name),
+            f"{directory}/dump",
+            jobs=plan.jobs,
+            role=plan.target.app_role,
+        )
+    return watch.total()
 
 
 def bring(plan: Plan, crew: Crew, watch: Watch) -> dict[str, Any]:

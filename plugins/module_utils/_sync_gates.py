@@ -12,7 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils import _digest, _filestore, _sync_replica_gates
+from ansible_collections.dfr.golive.plugins.module_utils import (
+    _digest,
+    _filestore,
+    _sync_dump,
+    _sync_replica_gates,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
@@ -26,6 +31,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     look,
     refuse_other_run,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import try_settings
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import SEE_ALL, hidden_tables
 
 if TYPE_CHECKING:
@@ -54,6 +60,7 @@ def readiness(plan: Plan, *, fenced: bool = True) -> list[Gate]:
     if plan.method != "none" and not _swapped(plan):
         questions |= {
             "rights.production": lambda: _rights(plan),
+            "settings.production": lambda: _settings(plan),
             "versions.postgresql": lambda: _versions(plan),
             "locale.postgresql": lambda: _locale(plan),
             "extensions.postgresql": lambda: _extensions(plan),
@@ -61,6 +68,8 @@ def readiness(plan: Plan, *, fenced: bool = True) -> list[Gate]:
             "filestore.staging": lambda: _files(plan),
             "disk.production": lambda: _disk(plan),
         }
+        if plan.method == "dump" and not fenced:
+            questions["definitions.production"] = lambda: _definitions(plan)
         if plan.method == "replication":
             questions |= _sync_replica_gates.before_seeding(plan)
             questions |= _sync_replica_gates.on_the_night(plan, fenced=fenced)
@@ -77,6 +86,7 @@ def seedable(plan: Plan) -> list[Gate]:
             "extensions.postgresql": lambda: _extensions(plan),
             "tables.staging": lambda: _tables(plan),
             "disk.production": lambda: _disk(plan),
+            "definitions.production": lambda: _definitions(plan),
             **_sync_replica_gates.before_seeding(plan),
         }
     )
@@ -185,6 +195,28 @@ def _rights(plan: Plan) -> Gate:
             f" {plan.target.login.maintenance_database} TO {plan.target.login.user};",
         )
     return passed("rights.production", f"{plan.target.login.user} may create, rename and own for {role}")
+
+
+def _settings(plan: Plan) -> Gate:
+    with connect(plan.target.maintenance(), autocommit=True) as admin:
+        count = try_settings(admin, plan)
+    return passed("settings.production", f"{count} settings of {plan.production} can be taken over")
+
+
+def _definitions(plan: Plan) -> Gate:
+    try:
+        seconds = _sync_dump.try_definitions(plan)
+    except ProbeError:
+        raise
+    except GoliveError as exc:
+        return failed(
+            "definitions.production",
+            exc.sentence,
+            "Drop from staging what production's server doesn't take, or change that server.",
+        )
+    return passed(
+        "definitions.production", f"production's server takes staging's definitions, {seconds:.1f} s"
+    )
 
 
 def _versions(plan: Plan) -> Gate:

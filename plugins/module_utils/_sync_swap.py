@@ -22,12 +22,16 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     driver,
     forget,
     keep,
+    membership,
     scalar,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import FENCE, KIND, MAKING, Plan, World
 
 if TYPE_CHECKING:
     import psycopg
+
+# From this version on somebody who is no superuser can be let set what only a superuser may.
+PARAMETER_RIGHTS = 150000
 
 
 def drop_incoming(admin: psycopg.Connection[Any], plan: Plan, world: World) -> bool:
@@ -39,31 +43,65 @@ def drop_incoming(admin: psycopg.Connection[Any], plan: Plan, world: World) -> b
 
 
 def carry_settings(admin: psycopg.Connection[Any], plan: Plan) -> None:
-    """Production's ``alter database ... set`` belong to production, whichever data it holds."""
+    """Production's ``alter database ... set`` belong to production, whichever data it holds.
+
+    Raises:
+        GoliveError: one can't be set by the operator.
+    """
+    with admin.transaction():
+        _set_like_production(admin, plan, plan.incoming)
+
+
+def try_settings(admin: psycopg.Connection[Any], plan: Plan) -> int:
+    """Whether they can be carried: set on production itself, which has them already, and taken back; their number.
+
+    Raises:
+        GoliveError: see `carry_settings`.
+    """
+    with admin.transaction(force_rollback=True):
+        return _set_like_production(admin, plan, plan.production)
+
+
+def _set_like_production(admin: psycopg.Connection[Any], plan: Plan, database: str) -> int:
     sql = require("psycopg.sql", "python3-psycopg")
     rows = admin.execute(
         "select unnest(s.setconfig), r.rolname from pg_catalog.pg_db_role_setting s"
         " join pg_catalog.pg_database d on d.oid = s.setdatabase"
-        " left join pg_catalog.pg_roles r on r.oid = s.setrole where d.datname = %s",
+        " left join pg_catalog.pg_roles r on r.oid = s.setrole where d.datname = %s order by 2, 1",
         (plan.production,),
     ).fetchall()
     limit = scalar(
         admin, "select datconnlimit from pg_catalog.pg_database where datname = %s", (plan.production,)
     )
-    incoming = sql.Identifier(plan.incoming)
-    with admin.transaction():
-        for setting, role in rows:
-            name, _equals, value = str(setting).partition("=")
+    target = sql.Identifier(database)
+    for setting, role in rows:
+        name, _equals, value = str(setting).partition("=")
+        whom = sql.SQL("database {}").format(target)
+        if role is not None:
+            whom = sql.SQL("role {} in {}").format(sql.Identifier(role), whom)
+        try:
             admin.execute("select pg_catalog.set_config(%s, %s, true)", (name, value))
-            whom = sql.SQL("database {}").format(incoming)
-            if role is not None:
-                whom = sql.SQL("role {} in {}").format(sql.Identifier(role), whom)
             admin.execute(
                 sql.SQL("alter {} set {} from current").format(
                     whom, sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
                 )
             )
-        admin.execute(sql.SQL("alter database {} connection limit {}").format(incoming, sql.Literal(limit)))
+        except driver().Error as exc:
+            of = plan.production if role is None else f"the role {role} in {plan.production}"
+            raise GoliveError(
+                f"The setting {name} of {of} can't be taken over by {admin.info.user}: {one_line(exc)}.",
+                remedy=_may_set(admin, name, role),
+            ) from exc
+    admin.execute(sql.SQL("alter database {} connection limit {}").format(target, sql.Literal(limit)))
+    return len(rows)
+
+
+def _may_set(admin: psycopg.Connection[Any], name: str, role: str | None) -> str:
+    user = admin.info.user
+    also = f" {membership(role, user, admin.info.server_version)}" if role is not None else ""
+    if admin.info.server_version >= PARAMETER_RIGHTS:
+        return f"As a superuser there: GRANT SET ON PARAMETER {name} TO {user};{also}"
+    return f"Reset it before the go-live and set it again afterwards, as a superuser.{also}"
 
 
 def raise_fence(plan: Plan) -> None:

@@ -136,3 +136,8 @@ def legacy_server() -> Server:
 @pytest.fixture(scope="session")
 def staging_server() -> Server:
     return Server("dfrlab-staging-db", "10.28.50.31", 5432, str(INVENTORY / ".lab" / "ca.pem"))
+
+
+@pytest.fixture(scope="session")
+def production_server() -> Server:
+    return Server("dfrlab-production-db", "10.28.52.31", 5432, str(INVENTORY / ".lab" / "ca.pem"))

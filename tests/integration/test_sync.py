@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _digest
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin
+from conftest import Server
 from datalab import PRODUCTION_FILES, STAGING_FILES, Pair, connected, module, on_vm
 
 
@@ -65,7 +66,7 @@ def test_there_and_back(pair: Pair) -> None:
         conn.execute(f"alter database {pair.name} set work_mem = '7MB'")
     gates = verdicts(module("sync_readiness", pair.args()))
     assert set(gates.values()) == {"pass"}
-    assert len(gates) == 11
+    assert len(gates) == 12
 
     rehearsed = module("sync_database", pair.args(), check=True)
     assert rehearsed["changed"]
@@ -144,6 +145,60 @@ def test_gates_that_say_no(pair: Pair) -> None:
     pair.sql("staging", "alter table farmer no force row level security")
     pair.sql("staging", "update ir_attachment set store_fname = '../../etc/passwd' where id = 1")
     assert broken(pair, {})["filestore.staging"] == "fail"
+
+
+def test_a_setting_that_only_a_superuser_may_carry(pair: Pair, production_server: Server) -> None:
+    """Without the gate it would fail inside the freeze window."""
+    setting = "log_min_duration_statement"
+    pair.fence()
+    production_server.psql(
+        f"alter database {pair.name} set {setting} = 250;"
+        f"alter role {datalab.APP} in database {pair.name} set statement_timeout = '9s'"
+    )
+    refused = next(
+        gate
+        for gate in module("sync_readiness", pair.args())["gates"]
+        if gate["name"] == "settings.production"
+    )
+    assert refused["verdict"] == "fail"
+    assert f"The setting {setting} of {pair.name} can't be taken over" in refused["detail"]
+    assert f"The setting {setting}" in module("sync_database", pair.args())["msg"]
+    assert pair.names() == {pair.name, f"{pair.name}_incoming"}
+    production_server.psql(refused["remedy"].removeprefix("As a superuser there: "))
+    try:
+        assert broken(pair, {})["settings.production"] == "pass"
+        assert module("sync_database", pair.args())["state"] == "swapped"
+    finally:
+        production_server.psql(f"revoke set on parameter {setting} from dfr_golive")
+    found = production_server.psql(
+        "select coalesce(setrole::regrole::text, ''), setconfig from pg_db_role_setting s"
+        f" join pg_database d on d.oid = s.setdatabase where d.datname = '{pair.name}' order by 1"
+    )
+    assert found.split() == [f"-|{{{setting}=250ms}}", f"{datalab.APP}|{{statement_timeout=9s}}"]
+
+
+def test_definitions_are_tried_before_the_freeze(pair: Pair, staging_server: Server) -> None:
+    def asked(**change: Any) -> dict[str, str]:
+        found = module("sync_readiness", {**pair.args(), "expect_fence": False, **change})["gates"]
+        gate = next(gate for gate in found if gate["name"] == "definitions.production")
+        assert not any("_trial_" in name for name in pair.names())
+        return {key: str(gate[key]) for key in ("verdict", "detail", "remedy")}
+
+    with connected("production", "postgres") as conn:
+        conn.execute(f"create database {pair.name}_trial_0badcafe")
+    assert asked()["verdict"] == "pass"
+    staging_server.psql(
+        "create function noted() returns event_trigger language plpgsql as 'begin end';"
+        "create event trigger noticed on ddl_command_end execute function noted()",
+        pair.name,
+    )
+    refused = asked()
+    assert refused["verdict"] == "fail"
+    assert 'permission denied to create event trigger "noticed"' in refused["detail"]
+    assert "Drop from staging" in refused["remedy"]
+    assert asked(work_dir="/nowhere")["verdict"] == "unknown"
+    staging_server.psql("drop event trigger noticed", pair.name)
+    assert asked()["verdict"] == "pass"
 
 
 def test_gates_that_get_no_answer(pair: Pair) -> None:

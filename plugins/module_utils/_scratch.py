@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the dfr.golive contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A database that is made to be thrown away."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
+from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect, driver
+
+
+@contextmanager
+def scratch(
+    maintenance: PostgresLogin, production: str, purpose: str, locale: Locale, *, owner: str | None = None
+) -> Iterator[str]:
+    """A database to restore into, closed to all but the operator and its owner, dropped whatever happens.
+
+    Args:
+        maintenance: where databases are made from.
+        production: beside which database; a part of its name.
+        purpose: another part; only one of a purpose is there at a time, the next waits.
+        locale: it must sort as the one that is restored.
+        owner: who else may use it; the operator itself when None.
+
+    Returns:
+        The name.
+
+    Raises:
+        GoliveError: it can't be made.
+    """
+    sql = require("psycopg.sql", "python3-psycopg")
+    prefix = f"{production[:40]}_{purpose}_"
+    name = prefix + secrets.token_hex(4)
+    with connect(maintenance, autocommit=True) as admin:
+        try:
+            admin.execute("select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(%s, 0))", (prefix,))
+            # What a killed run left: whoever made it would hold the lock. Nobody else makes databases of this name.
+            for row in admin.execute(
+                "select datname from pg_catalog.pg_database where starts_with(datname, %s)"
+                " and pg_catalog.pg_has_role(current_user, datdba, 'USAGE')",
+                (prefix,),
+            ).fetchall():
+                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(row[0])))
+            options = [
+                sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value))
+                for word, value in locale.create_options()
+            ]
+            if owner is not None:
+                options.append(sql.SQL("owner = {}").format(sql.Identifier(owner)))
+            admin.execute(
+                sql.SQL("create database {} template = template0 {}").format(
+                    sql.Identifier(name), sql.SQL(" ").join(options)
+                )
+            )
+            admin.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(name)))
+        except driver().Error as exc:
+            raise GoliveError(f"The scratch database {name} can't be made: {one_line(exc)}.") from exc
+        try:
+            yield name
+        finally:
+            with connect(maintenance, autocommit=True) as again:
+                again.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
