@@ -37,6 +37,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     refuse_other_run,
     speaking_of,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._sync_privileges import carry_privileges
 from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import (
     carry_settings,
     drop_incoming,
@@ -98,10 +99,12 @@ def synchronise(plan: Plan) -> dict[str, Any]:
         made = _fill(plan, method, watch)
         identity = take_identity(plan)
         carry_settings(admin, plan)
+        privileges = carry_privileges(plan.target.login, plan.target.login.to(plan.incoming))
         summary = {
             "run_id": plan.run_id,
             "uuid": plan.target.uuid,
             "files_brought": made.pop("files"),
+            "privileges": privileges,
             **{key: value for key, value in made.items() if key != "warnings"},
         }
         watch.timed("swap", lambda: swap(admin, plan, {**summary, "seconds": watch.total()}))

@@ -28,6 +28,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
 from ansible_collections.dfr.golive.plugins.module_utils._scratch import scratch
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import SETTINGS_TABLE, declared_keys
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import MAKING, Plan, Watch, World
+from ansible_collections.dfr.golive.plugins.module_utils._sync_privileges import carry_privileges
 from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import drop_incoming
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def begin(admin: psycopg.Connection[Any], plan: Plan, world: World) -> None:
 
 
 def try_definitions(plan: Plan) -> float:
-    """Whether production's server takes staging's definitions: without rows, in a database that is dropped at once.
+    """Whether production's server takes staging's definitions, and they production's privileges.
+
+    Without rows, in a database that is dropped at once.
 
     Returns:
         The seconds it took.
@@ -106,6 +109,7 @@ def try_definitions(plan: Plan) -> float:
             jobs=plan.jobs,
             role=plan.target.app_role,
         )
+        carry_privileges(plan.target.login, plan.target.login.to(name))
     return watch.total()
 
 

@@ -31,6 +31,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     look,
     refuse_other_run,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._sync_privileges import carry_privileges
 from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import try_settings
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import SEE_ALL, hidden_tables
 
@@ -199,8 +200,15 @@ def _rights(plan: Plan) -> Gate:
 
 def _settings(plan: Plan) -> Gate:
     with connect(plan.target.maintenance(), autocommit=True) as admin:
-        count = try_settings(admin, plan)
-    return passed("settings.production", f"{count} settings of {plan.production} can be taken over")
+        detail = f"{try_settings(admin, plan)} settings"
+        copied = bool(look(admin, plan).copy)
+    if copied:
+        copy = plan.target.login.to(plan.incoming)
+        privileges = carry_privileges(plan.target.login, copy, keep=False)
+        detail += f" and {privileges['granted']} privileges"
+        if privileges["without"]:
+            detail += f" (not those on {', '.join(privileges['without'][:5])}, which staging hasn't got)"
+    return passed("settings.production", f"{detail} of {plan.production} can be taken over")
 
 
 def _definitions(plan: Plan) -> Gate:

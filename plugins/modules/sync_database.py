@@ -79,6 +79,12 @@ files_brought:
   description: Files that came in this call.
   returned: when data was brought
   type: int
+privileges:
+  description:
+    - How many privileges of production's other roles were granted in what takes its name (C(granted)), and what
+      production has and staging hasn't, so that nobody could be let at it (C(without)).
+  returned: when data was brought
+  type: dict
 identity:
   description: Parameters that took production's own values; only their names.
   returned: when data was brought

@@ -177,6 +177,61 @@ def test_a_setting_that_only_a_superuser_may_carry(pair: Pair, production_server
     assert found.split() == [f"-|{{{setting}=250ms}}", f"{datalab.APP}|{{statement_timeout=9s}}"]
 
 
+READER = "synctest_reader"
+
+
+@pytest.fixture
+def reader(pair: Pair, production_server: Server) -> Iterator[str]:
+    """A role for reports, which production's database knows and staging's doesn't."""
+    production_server.psql(f"drop role if exists {READER}; create role {READER} login")
+    production_server.psql(
+        f"grant usage on schema extra to {READER} with grant option; grant select on farmer, no_key to {READER};"
+        f"grant select (area), update (area) on plot to {READER}; grant usage on sequence free_number to {READER};"
+        f"alter default privileges for role {datalab.APP} in schema public grant select on tables to {READER};"
+        f"create table only_here (a int); grant select on only_here to {READER};"
+        "grant select on empty_one to public",
+        pair.name,
+    )
+    yield READER
+    for name in sorted(pair.names()):
+        production_server.psql(f"drop owned by {READER}", name)
+    production_server.psql(f"drop role {READER}")
+
+
+def test_who_may_read_production_may_still(pair: Pair, reader: str, production_server: Server) -> None:
+    pair.fence()
+    done = module("sync_database", pair.args())
+    assert done["state"] == "swapped"
+    assert done["privileges"] == {"granted": 7, "without": ["public.only_here"]}
+    asked = (
+        f"select has_schema_privilege('{reader}', 'extra', 'usage with grant option'),"
+        f" has_table_privilege('{reader}', 'farmer', 'select'), has_table_privilege('{reader}', 'farmer', 'update'),"
+        f" has_table_privilege('{reader}', 'plot', 'select'),"
+        f" has_column_privilege('{reader}', 'plot', 'area', 'update'),"
+        f" has_sequence_privilege('{reader}', 'free_number', 'usage'),"
+        f" has_table_privilege('{reader}', 'later', 'select'),"
+        f" has_table_privilege('{reader}', 'empty_one', 'select')"
+    )
+    with connected("production", pair.name) as conn:
+        conn.execute(f"set role {datalab.APP}; create table later (a int); reset role")
+        assert conn.execute(asked).fetchone() == (True, True, False, False, True, True, True, True)
+
+
+def test_privileges_that_the_operator_may_not_give(
+    pair: Pair, reader: str, production_server: Server
+) -> None:
+    production_server.psql(
+        f"alter default privileges for role postgres grant select on tables to {reader}", pair.name
+    )
+    gates = module("sync_readiness", {**pair.args(), "expect_fence": False})["gates"]
+    gate = next(gate for gate in gates if gate["name"] == "definitions.production")
+    assert gate["verdict"] == "fail"
+    assert f"What {reader} may do with" in gate["detail"]
+    pair.fence()
+    assert f"What {reader} may do with" in module("sync_database", pair.args())["msg"]
+    assert pair.names() == {pair.name, f"{pair.name}_incoming"}
+
+
 def test_definitions_are_tried_before_the_freeze(pair: Pair, staging_server: Server) -> None:
     def asked(**change: Any) -> dict[str, str]:
         found = module("sync_readiness", {**pair.args(), "expect_fence": False, **change})["gates"]
