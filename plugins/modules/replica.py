@@ -22,9 +22,9 @@ description:
     so keeps the later cutover short.
   - With O(state=absent) and one of the two servers down, everything on the other is dropped, the call fails and names
     what is left and where; the same call finishes later.
-  - Tables without a usable key get a replica identity for the time being and are listed. What can't be
-    followed is refused by name: unlogged tables, large objects, triggers that always fire, rows that policies hide from
-    the operator, tables of other owners.
+  - Tables without a usable key get a replica identity for the time being and are listed. Unlogged tables,
+    large objects, triggers that always fire, rows that policies hide from the operator and tables of other owners are
+    refused by name.
 author:
   - the dfr.golive contributors (@dfr-golive)
 extends_documentation_fragment:
