@@ -149,9 +149,12 @@ def connect(
             **{**parameters, "options": f"-c row_security=off {parameters.get('options', '')}"},
         )
     except psycopg.OperationalError as exc:
+        pooler = "unsupported startup parameter" in str(exc)
         raise ProbeError(
             f"Can't connect to PostgreSQL as {login.where}: {one_line(exc)}.",
-            remedy="Check host, port, database, user and password of this database in the inventory.",
+            remedy="This is a connection pooler (PgBouncer): name the server behind it, sessions and fences need that."
+            if pooler
+            else "Check host, port, database, user and password of this database in the inventory.",
         ) from exc
     try:
         with conn:
