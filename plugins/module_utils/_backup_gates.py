@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.dfr.golive.plugins.module_utils._backup import BackupPlan
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_majors
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_old_programs
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._sync_gates import (
     answering,
@@ -83,7 +83,7 @@ def _disk(plan: BackupPlan) -> Gate:
 def _tools(plan: BackupPlan) -> Gate:
     with connect(plan.side.login) as conn:
         server = conn.info.server_version // 10000
-    return passed("backup.tools", refuse_majors(server, server))
+    return passed("backup.tools", refuse_old_programs(server, server))
 
 
 def _rights(plan: BackupPlan) -> Gate:

@@ -230,25 +230,17 @@ _KNOWS_TRANSACTION_TIMEOUT = 17
 _TRANSACTION_TIMEOUT = "transaction_timeout"
 
 
-def refuse_majors(source: int, target: int, *, older_target: bool = False) -> str:
-    """That a dump of one major version can be made by this host's programs and goes into another; gives all of them.
+def refuse_old_programs(source: int, target: int) -> str:
+    """That this host's programs can dump one major version and fill another; gives all of them.
 
-    Args:
-        older_target: whether it may go into an older server, which takes what it knows: for who finds that out before
-            anything waits for the answer.
+    An older target is no reason to refuse: what it doesn't know is found out by whoever tries the definitions.
 
     Raises:
-        GoliveError: the target is older than the source, or a program is.
+        GoliveError: a program is older than the source.
         ProbeError: a program says nothing we understand.
     """
     clients = {program: client_major(program) for program in ("pg_dump", "pg_restore")}
     said = f"source {source}, target {target}, " + ", ".join(f"{k} {v}" for k, v in clients.items())
-    if target < source and not older_target:
-        raise GoliveError(
-            f"A dump of PostgreSQL {source} may not go into a server of PostgreSQL {target} ({said}).",
-            remedy=f"Upgrade the target's server to PostgreSQL {source} or newer, or use sync_data_method: replication,"
-            " which tries it before the freeze.",
-        )
     if min(clients.values()) < source:
         raise GoliveError(
             f"The programs of this host are too old for PostgreSQL {source} ({said}).",

@@ -46,7 +46,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
     ENVIRONMENTS_OWN,
     Crew,
     dump,
-    refuse_majors,
+    refuse_old_programs,
     restore,
     split_contents,
     table_of_contents,
@@ -245,7 +245,7 @@ def _begin(pair: Pair) -> Memory:
         source = conn.info.server_version // 10000
     memory = Memory("begun", pair.source.database, pair.target.database)
     with connect(pair.target_admin(), autocommit=True) as admin:
-        refuse_majors(source, admin.info.server_version // 10000, older_target=True)
+        refuse_old_programs(source, admin.info.server_version // 10000)
         refuse_unless_may_subscribe(admin)
         memory.save(admin, pair)
     return memory

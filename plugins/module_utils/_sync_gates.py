@@ -21,7 +21,7 @@ from ansible_collections.dfr.golive.plugins.module_utils import (
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError, one_line
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
-from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_majors
+from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_old_programs
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, membership, scalar
 from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
@@ -229,8 +229,7 @@ def _definitions(plan: Plan) -> Gate:
 
 def _versions(plan: Plan) -> Gate:
     left, right = _both(plan, lambda conn: conn.info.server_version // 10000)
-    tried = plan.method == "replication"
-    return passed("versions.postgresql", refuse_majors(left, right, older_target=tried))
+    return passed("versions.postgresql", refuse_old_programs(left, right))
 
 
 def _locale(plan: Plan) -> Gate:

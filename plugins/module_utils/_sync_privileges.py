@@ -42,7 +42,7 @@ with n as (
      where f.defaclobjtype in ('r', 'S', 'f', 'T', 'n')
 )
 select kind, schema, name, part, case when x.grantee <> 0 then pg_catalog.pg_get_userbyid(x.grantee) end,
-       array_agg(x.privilege_type order by x.privilege_type), x.is_grantable
+       array_agg(distinct x.privilege_type order by x.privilege_type), x.is_grantable
   from granted g, pg_catalog.aclexplode(g.acl) x
  where x.grantee <> g.owner and (x.grantee <> 0 or g.kind = 'table')
  group by kind, schema, name, part, x.grantee, x.is_grantable

@@ -131,7 +131,10 @@ def test_what_an_older_server_does_not_know_stops_the_copy(
 
 
 @pytest.mark.parametrize(
-    "pair", [("13", "13"), ("13", "15"), ("15", "18")], indirect=True, ids="{0[0]} to {0[1]}".format
+    "pair",
+    [("13", "13"), ("13", "15"), ("15", "18"), ("17", "13")],
+    indirect=True,
+    ids="{0[0]} to {0[1]}".format,
 )
 def test_a_dump_goes_in_and_out(pair: Sandbox) -> None:
     story = Story(pair, SCHEMA)
