@@ -32,7 +32,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     refuse_other_run,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._sync_privileges import carry_privileges
-from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import try_settings
+from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import try_fence, try_settings, who_stays
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import SEE_ALL, hidden_tables
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def readiness(plan: Plan, *, fenced: bool = True) -> list[Gate]:
         questions |= {
             "rights.production": lambda: _rights(plan),
             "settings.production": lambda: _settings(plan),
+            "sessions.production": lambda: _sessions(plan),
+            "slots.production": lambda: _slots(plan),
             "versions.postgresql": lambda: _versions(plan),
             "locale.postgresql": lambda: _locale(plan),
             "extensions.postgresql": lambda: _extensions(plan),
@@ -69,6 +71,8 @@ def readiness(plan: Plan, *, fenced: bool = True) -> list[Gate]:
             "filestore.staging": lambda: _files(plan),
             "disk.production": lambda: _disk(plan),
         }
+        if not fenced:
+            questions["fence.production"] = lambda: _own_fence(plan)
         if plan.method == "dump" and not fenced:
             questions["definitions.production"] = lambda: _definitions(plan)
         if plan.method == "replication":
@@ -196,6 +200,49 @@ def _rights(plan: Plan) -> Gate:
             f" {plan.target.login.maintenance_database} TO {plan.target.login.user};",
         )
     return passed("rights.production", f"{plan.target.login.user} may create, rename and own for {role}")
+
+
+def _own_fence(plan: Plan) -> Gate:
+    with connect(plan.target.maintenance(), autocommit=True) as admin:
+        seen = try_fence(admin, plan)
+    return passed(
+        "fence.production",
+        f"{plan.production} can be fenced while its data come: {', '.join(seen['roles']) or 'no role'} barred,"
+        f" {seen['sessions']} sessions end",
+    )
+
+
+def _sessions(plan: Plan) -> Gate:
+    with connect(plan.target.maintenance(), autocommit=True) as admin:
+        staying = who_stays(admin, plan.production)
+    if staying:
+        return failed(
+            "sessions.production",
+            f"{plan.production} can't be renamed while these sessions last, which {plan.target.login.user} may not end:"
+            f" {', '.join(str(session) for session in staying[:5])}",
+            "Have them ended. Whoever watches that server connects to another database, or as no superuser.",
+        )
+    return passed("sessions.production", f"nobody is in {plan.production} whom the operator couldn't end")
+
+
+def _slots(plan: Plan) -> Gate:
+    """A logical slot belongs to the database that is replaced, and its reader would find nothing under the name."""
+    with connect(plan.target.maintenance()) as admin:
+        found = [
+            str(name)
+            for (name,) in admin.execute(
+                "select slot_name from pg_catalog.pg_replication_slots"
+                " where database = %s and not starts_with(slot_name::text, 'dfr_golive') order by 1",
+                (plan.production,),
+            ).fetchall()
+        ]
+    if found:
+        return failed(
+            "slots.production",
+            f"{', '.join(found[:5])} would stay with the data that {plan.production} has now",
+            "Stop what reads them, select pg_drop_replication_slot('<name>'); make them again after the go-live.",
+        )
+    return passed("slots.production", f"nobody follows {plan.production}")
 
 
 def _settings(plan: Plan) -> Gate:

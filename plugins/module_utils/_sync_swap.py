@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _fence_postgres
@@ -25,10 +25,14 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     membership,
     scalar,
 )
+from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import Session
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import FENCE, KIND, MAKING, Plan, World
 
 if TYPE_CHECKING:
     import psycopg
+
+# How long a session may stay that only a superuser may end: it doesn't go by itself, and users are waiting.
+PATIENCE_SECONDS = 5.0
 
 # From this version on somebody who is no superuser can be let set what only a superuser may.
 PARAMETER_RIGHTS = 150000
@@ -116,12 +120,52 @@ def raise_fence(plan: Plan) -> None:
         )
 
 
-def _end_sessions(admin: psycopg.Connection[Any], *databases: str) -> None:
-    admin.execute(
-        "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity"
-        " where datname = any(%s) and pid <> pg_catalog.pg_backend_pid() and backend_type = 'client backend'",
+def try_fence(admin: psycopg.Connection[Any], plan: Plan) -> dict[str, Any]:
+    """The evidence of `raise_fence`, which is taken back at once.
+
+    Raises:
+        GoliveError: it can't be raised.
+    """
+    return _fence_postgres.raise_fence(
+        admin,
+        plan.production,
+        run_id=plan.run_id,
+        app_role=plan.target.app_role,
+        purpose=FENCE,
+        exempt_roles=plan.exempt_roles,
+        rehearse=True,
+    ).evidence
+
+
+def who_stays(admin: psycopg.Connection[Any], *databases: str) -> list[Session]:
+    """Sessions that keep a database from being renamed and that only a superuser may end."""
+    return [session for session, ours in _sessions(admin, databases) if not ours]
+
+
+def _sessions(admin: psycopg.Connection[Any], databases: Sequence[str]) -> list[tuple[Session, bool]]:
+    """Who is connected, and whether the operator may end it."""
+    rows = admin.execute(
+        "select a.pid, a.usename, a.datname, a.application_name,"
+        " not r.rolsuper or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
+        " from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid"
+        " where a.datname = any(%s) and a.pid <> pg_catalog.pg_backend_pid()"
+        " and a.backend_type in ('client backend', 'walsender') order by 1",
         (list(databases),),
+    ).fetchall()
+    return [
+        (Session(int(pid), str(user), str(datname), str(program)), bool(ours))
+        for pid, user, datname, program, ours in rows
+    ]
+
+
+def _end_sessions(admin: psycopg.Connection[Any], *databases: str) -> list[Session]:
+    """Those that are left, because only a superuser may end them."""
+    found = _sessions(admin, databases)
+    admin.execute(
+        "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.unnest(%s::int[]) pid",
+        ([session.pid for session, ours in found if ours],),
     )
+    return [session for session, ours in found if not ours]
 
 
 def _rename_together(
@@ -133,9 +177,9 @@ def _rename_together(
     """Rename databases in one transaction, with ``also`` in it; sessions are ended, and again if one slipped in."""
     sql = require("psycopg.sql", "python3-psycopg")
     errors = driver().errors
-    end = time.monotonic() + limit_seconds
+    started = time.monotonic()
     while True:
-        _end_sessions(admin, *(old for old, _new in renames))
+        staying = _end_sessions(admin, *(old for old, _new in renames))
         try:
             with admin.transaction():
                 also()
@@ -146,10 +190,12 @@ def _rename_together(
                         )
                     )
         except errors.ObjectInUse as exc:
-            if time.monotonic() >= end:
+            waited = time.monotonic() - started
+            if waited >= (PATIENCE_SECONDS if staying else limit_seconds):
+                who = ", ".join(str(session) for session in staying[:8]) or one_line(exc)
                 raise GoliveError(
-                    f"After {limit_seconds:g} s somebody is still connected: {one_line(exc)}.",
-                    remedy="Find and end that session, then repeat.",
+                    f"After {waited:.0f} s somebody is still connected, nothing was renamed: {who}.",
+                    remedy="Have that session ended, then repeat.",
                 ) from exc
             time.sleep(0.2)
         except errors.Error as exc:

@@ -66,7 +66,7 @@ def test_there_and_back(pair: Pair) -> None:
         conn.execute(f"alter database {pair.name} set work_mem = '7MB'")
     gates = verdicts(module("sync_readiness", pair.args()))
     assert set(gates.values()) == {"pass"}
-    assert len(gates) == 12
+    assert len(gates) == 14
 
     rehearsed = module("sync_database", pair.args(), check=True)
     assert rehearsed["changed"]
@@ -155,11 +155,7 @@ def test_a_setting_that_only_a_superuser_may_carry(pair: Pair, production_server
         f"alter database {pair.name} set {setting} = 250;"
         f"alter role {datalab.APP} in database {pair.name} set statement_timeout = '9s'"
     )
-    refused = next(
-        gate
-        for gate in module("sync_readiness", pair.args())["gates"]
-        if gate["name"] == "settings.production"
-    )
+    refused = gate_of(pair, "settings.production")
     assert refused["verdict"] == "fail"
     assert f"The setting {setting} of {pair.name} can't be taken over" in refused["detail"]
     assert f"The setting {setting}" in module("sync_database", pair.args())["msg"]
@@ -175,6 +171,71 @@ def test_a_setting_that_only_a_superuser_may_carry(pair: Pair, production_server
         f" join pg_database d on d.oid = s.setdatabase where d.datname = '{pair.name}' order by 1"
     )
     assert found.split() == [f"-|{{{setting}=250ms}}", f"{datalab.APP}|{{statement_timeout=9s}}"]
+
+
+def gate_of(pair: Pair, name: str, **change: Any) -> dict[str, Any]:
+    gates: list[dict[str, Any]] = module("sync_readiness", {**pair.args(), **change})["gates"]
+    return next(gate for gate in gates if gate["name"] == name)
+
+
+def test_a_session_that_only_a_superuser_may_end(pair: Pair, production_server: Server) -> None:
+    """Somebody watches production as postgres; its database can't be renamed meanwhile."""
+    pair.fence()
+    watching = subprocess.Popen(
+        [
+            *("docker", "exec", "-i", production_server.container, "su", "postgres", "-c"),
+            f"PGAPPNAME=watch psql -XAt -d {pair.name}",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdin is not None
+    assert watching.stdout is not None
+    try:
+        watching.stdin.write("select 'there';\n")
+        watching.stdin.flush()
+        assert watching.stdout.readline() == "there\n"
+        refused = gate_of(pair, "sessions.production")
+        assert refused["verdict"] == "fail"
+        assert f"(postgres, watch, in {pair.name})" in refused["detail"]
+        said = module("sync_database", pair.args())["msg"]
+        assert "somebody is still connected, nothing was renamed" in said
+        assert f"(postgres, watch, in {pair.name})" in said
+        assert pair.names() == {pair.name, f"{pair.name}_incoming"}
+    finally:
+        watching.stdin.close()
+        watching.wait(10)
+    assert gate_of(pair, "sessions.production")["verdict"] == "pass"
+    assert module("sync_database", pair.args())["state"] == "swapped"
+
+
+def test_who_follows_production_would_stay_behind(pair: Pair, production_server: Server) -> None:
+    production_server.psql("select pg_create_logical_replication_slot('reports', 'pgoutput')", pair.name)
+    try:
+        refused = gate_of(pair, "slots.production", expect_fence=False)
+        assert (refused["verdict"], refused["detail"].split()[0]) == ("fail", "reports")
+    finally:
+        production_server.psql("select pg_drop_replication_slot('reports')")
+    assert gate_of(pair, "slots.production", expect_fence=False)["verdict"] == "pass"
+
+
+def test_production_s_own_fence_is_tried_before_the_freeze(pair: Pair, production_server: Server) -> None:
+    assert gate_of(pair, "fence.production", expect_fence=False)["verdict"] == "pass"
+    production_server.psql(
+        "create subscription feed connection 'host=nowhere.test' publication p with (connect = false, slot_name = 'x');"
+        "alter subscription feed enable",
+        pair.name,
+    )
+    try:
+        refused = gate_of(pair, "fence.production", expect_fence=False)
+        assert refused["verdict"] == "fail"
+        assert f"Enabled subscriptions write into {pair.name}: feed" in refused["detail"]
+    finally:
+        production_server.psql(
+            "alter subscription feed disable; alter subscription feed set (slot_name = none); drop subscription feed",
+            pair.name,
+        )
 
 
 READER = "synctest_reader"
@@ -223,8 +284,7 @@ def test_privileges_that_the_operator_may_not_give(
     production_server.psql(
         f"alter default privileges for role postgres grant select on tables to {reader}", pair.name
     )
-    gates = module("sync_readiness", {**pair.args(), "expect_fence": False})["gates"]
-    gate = next(gate for gate in gates if gate["name"] == "definitions.production")
+    gate = gate_of(pair, "definitions.production", expect_fence=False)
     assert gate["verdict"] == "fail"
     assert f"What {reader} may do with" in gate["detail"]
     pair.fence()
@@ -233,11 +293,10 @@ def test_privileges_that_the_operator_may_not_give(
 
 
 def test_definitions_are_tried_before_the_freeze(pair: Pair, staging_server: Server) -> None:
-    def asked(**change: Any) -> dict[str, str]:
-        found = module("sync_readiness", {**pair.args(), "expect_fence": False, **change})["gates"]
-        gate = next(gate for gate in found if gate["name"] == "definitions.production")
+    def asked(**change: Any) -> dict[str, Any]:
+        gate = gate_of(pair, "definitions.production", expect_fence=False, **change)
         assert not any("_trial_" in name for name in pair.names())
-        return {key: str(gate[key]) for key in ("verdict", "detail", "remedy")}
+        return gate
 
     with connected("production", "postgres") as conn:
         conn.execute(f"create database {pair.name}_trial_0badcafe")
