@@ -9,10 +9,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale
-from ansible_collections.dfr.golive.plugins.module_utils._postgres import PostgresLogin, connect, driver
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
+    PostgresLogin,
+    connect,
+    driver,
+    scalar,
+)
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 @contextmanager
@@ -24,7 +33,7 @@ def scratch(
     Args:
         maintenance: where databases are made from.
         production: beside which database; a part of its name.
-        purpose: another part; only one of a purpose is there at a time, the next waits.
+        purpose: another part.
         locale: it must sort as the one that is restored.
         owner: who else may use it; the operator itself when None.
 
@@ -37,16 +46,9 @@ def scratch(
     sql = require("psycopg.sql", "python3-psycopg")
     prefix = f"{production[:40]}_{purpose}_"
     name = prefix + secrets.token_hex(4)
-    with connect(maintenance, autocommit=True) as admin:
+    with connect(maintenance, autocommit=True) as admin:  # holds the lock until the end
         try:
-            admin.execute("select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(%s, 0))", (prefix,))
-            # What a killed run left: whoever made it would hold the lock. Nobody else makes databases of this name.
-            for row in admin.execute(
-                "select datname from pg_catalog.pg_database where starts_with(datname, %s)"
-                " and pg_catalog.pg_has_role(current_user, datdba, 'USAGE')",
-                (prefix,),
-            ).fetchall():
-                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(row[0])))
+            _drop_left(admin, prefix)
             options = [
                 sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value))
                 for word, value in locale.create_options()
@@ -66,3 +68,21 @@ def scratch(
         finally:
             with connect(maintenance, autocommit=True) as again:
                 again.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _drop_left(admin: psycopg.Connection[Any], prefix: str) -> None:
+    """Drop what killed calls left, unless somebody is at work, and say that we are: with a lock that many can share."""
+    sql = require("psycopg.sql", "python3-psycopg")
+    key = scalar(admin, "select pg_catalog.hashtextextended(%s, 0)", (prefix,))
+    admin.execute("set lock_timeout = '30s'")
+    alone = scalar(admin, "select pg_catalog.pg_try_advisory_lock(%s)", (key,))
+    if alone:
+        for row in admin.execute(
+            "select datname from pg_catalog.pg_database where starts_with(datname, %s)"
+            " and pg_catalog.pg_has_role(current_user, datdba, 'USAGE')",
+            (prefix,),
+        ).fetchall():
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(row[0])))
+    admin.execute("select pg_catalog.pg_advisory_lock_shared(%s)", (key,))
+    if alone:
+        admin.execute("select pg_catalog.pg_advisory_unlock(%s)", (key,))

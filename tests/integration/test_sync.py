@@ -298,8 +298,15 @@ def test_definitions_are_tried_before_the_freeze(pair: Pair, staging_server: Ser
         assert not any("_trial_" in name for name in pair.names())
         return gate
 
+    left = f"{pair.name}_trial_0badcafe"
     with connected("production", "postgres") as conn:
-        conn.execute(f"create database {pair.name}_trial_0badcafe")
+        conn.execute(f"create database {left}")
+        conn.execute(
+            "select pg_advisory_lock_shared(hashtextextended(%s, 0))", (left.removesuffix("0badcafe"),)
+        )
+        # Somebody is at work in it.
+        assert gate_of(pair, "definitions.production", expect_fence=False)["verdict"] == "pass"
+        assert left in pair.names()
     assert asked()["verdict"] == "pass"
     staging_server.psql(
         "create function noted() returns event_trigger language plpgsql as 'begin end';"
