@@ -2,14 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What decides how a database compares text: a copy must sort as its source does."""
+"""What decides how a database compares text: a copy must sort as its source does, so it is made with that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dfr.golive.plugins.module_utils._errors import ProbeError
+from ansible_collections.dfr.golive.plugins.module_utils._errors import (
+    GoliveError,
+    ProbeError,
+    one_line,
+    require,
+)
+from ansible_collections.dfr.golive.plugins.module_utils._postgres import driver
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,6 +60,40 @@ def read_locale(conn: psycopg.Connection[Any]) -> Locale:
         locale=str(facts.get("datlocale") or facts.get("daticulocale") or ""),
         rules=str(facts.get("daticurules") or ""),
     )
+
+
+def create_database(
+    admin: psycopg.Connection[Any], name: str, locale: Locale, *, owner: str | None = None
+) -> None:
+    """An empty database that sorts as ``locale`` says, closed to all but its owner.
+
+    Args:
+        admin: an *autocommit* connection to another database of that server.
+        name: the new database's.
+        locale: of what will be brought into it.
+        owner: the operator itself when None.
+
+    Raises:
+        GoliveError: it can't be made.
+    """
+    sql = require("psycopg.sql", "python3-psycopg")
+    options = [
+        sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value))
+        for word, value in locale.create_options()
+    ]
+    if owner is not None:
+        options.append(sql.SQL("owner = {}").format(sql.Identifier(owner)))
+    database = sql.Identifier(name)
+    try:
+        admin.execute(
+            sql.SQL("create database {} template = template0 {}").format(database, sql.SQL(" ").join(options))
+        )
+        admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(database))
+    except driver().Error as exc:
+        raise GoliveError(
+            f"The database {name} can't be made: {one_line(exc)}.",
+            remedy="The operator needs CREATEDB and must be a member of the owner's role.",
+        ) from exc
 
 
 @dataclass(frozen=True)

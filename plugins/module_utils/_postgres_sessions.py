@@ -45,6 +45,22 @@ def sessions(
     return [Session(int(pid), str(user), str(datname), str(program)) for pid, user, datname, program in rows]
 
 
+def who_is_in(conn: psycopg.Connection[Any], databases: Sequence[str]) -> list[tuple[Session, bool]]:
+    """Who keeps the databases from being renamed, and whether the operator may end that session."""
+    rows = conn.execute(
+        "select a.pid, a.usename, a.datname, a.application_name,"
+        " not r.rolsuper or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
+        " from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid"
+        " where a.datname = any(%s) and a.pid <> pg_catalog.pg_backend_pid()"
+        " and a.backend_type in ('client backend', 'walsender') order by 1",
+        (list(databases),),
+    ).fetchall()
+    return [
+        (Session(int(pid), str(user), str(datname), str(program)), bool(may_end))
+        for pid, user, datname, program, may_end in rows
+    ]
+
+
 def end_sessions(
     conn: psycopg.Connection[Any],
     look: Callable[[], list[Session]],

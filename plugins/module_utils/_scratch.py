@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
-from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale
+from ansible_collections.dfr.golive.plugins.module_utils._locale import Locale, create_database
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
     connect,
@@ -49,20 +49,9 @@ def scratch(
     with connect(maintenance, autocommit=True) as admin:  # holds the lock until the end
         try:
             _drop_left(admin, prefix)
-            options = [
-                sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value))
-                for word, value in locale.create_options()
-            ]
-            if owner is not None:
-                options.append(sql.SQL("owner = {}").format(sql.Identifier(owner)))
-            admin.execute(
-                sql.SQL("create database {} template = template0 {}").format(
-                    sql.Identifier(name), sql.SQL(" ").join(options)
-                )
-            )
-            admin.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(name)))
         except driver().Error as exc:
-            raise GoliveError(f"The scratch database {name} can't be made: {one_line(exc)}.") from exc
+            raise GoliveError(f"What is left of {prefix}* can't be dropped: {one_line(exc)}.") from exc
+        create_database(admin, name, locale, owner=owner)
         try:
             yield name
         finally:

@@ -37,11 +37,10 @@ from ansible_collections.dfr.golive.plugins.module_utils._catalogue import (
 from ansible_collections.dfr.golive.plugins.module_utils._errors import (
     GoliveError,
     ProbeError,
-    one_line,
     require,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._leftovers import drop_what_answers, forget_pair
-from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
+from ansible_collections.dfr.golive.plugins.module_utils._locale import create_database, read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
     ENVIRONMENTS_OWN,
     Crew,
@@ -53,7 +52,6 @@ from ansible_collections.dfr.golive.plugins.module_utils._pgtools import (
 )
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     connect,
-    driver,
     scalar,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._progress import Tell, Told, nobody, progress_file
@@ -289,7 +287,7 @@ def _copy(pair: Pair, memory: Memory, watch: _Watch, tell: Tell) -> None:
             )
             with connect(pair.target_admin(), autocommit=True) as admin:
                 drop_copy(admin, pair)
-                make_copy(admin, pair, locale.create_options())
+                create_database(admin, pair.target.database, locale, owner=pair.owner)
             watch.timed("definitions", lambda: _section(crew, pair, "pre-data"))
             watch.timed("introduce", lambda: introduce(pair))
             leave_room(pair, memory.roomy)
@@ -430,27 +428,6 @@ def _analyze(crew: Crew, pair: Pair) -> None:
         what=f"vacuumdb of {pair.target.database} on {pair.target.host}",
         env=pair.target.libpq_environment(),
     )
-
-
-def make_copy(admin: psycopg.Connection[Any], pair: Pair, options: list[tuple[str, str]]) -> None:
-    """An empty database that sorts as the source does, closed to all but its owner."""
-    sql = require("psycopg.sql", "python3-psycopg")
-    name = sql.Identifier(pair.target.database)
-    clause = sql.SQL(" ").join(
-        sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value)) for word, value in options
-    )
-    try:
-        admin.execute(
-            sql.SQL("create database {} owner = {} template = template0 {}").format(
-                name, sql.Identifier(pair.owner), clause
-            )
-        )
-        admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(name))
-    except driver().errors.Error as exc:
-        raise GoliveError(
-            f"The database {pair.target.database} can't be made: {one_line(exc)}.",
-            remedy="The operator needs CREATEDB and must be a member of the owner's role.",
-        ) from exc
 
 
 def _follow(pair: Pair, memory: Memory) -> None:

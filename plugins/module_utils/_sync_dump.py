@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest, _seed
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, one_line, require
-from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._locale import create_database, read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import ENVIRONMENTS_OWN, Crew, dump, restore
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     PostgresLogin,
     connect,
-    driver,
     keep,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._scratch import scratch
@@ -39,7 +38,6 @@ WORK_PREFIX = "dfr-golive-sync-"
 
 def begin(admin: psycopg.Connection[Any], plan: Plan, world: World) -> None:
     """An empty database beside production, closed to all but its owner."""
-    sql = require("psycopg.sql", "python3-psycopg")
     if world.copy:
         _seed.discard(plan.pair())
     else:
@@ -47,26 +45,8 @@ def begin(admin: psycopg.Connection[Any], plan: Plan, world: World) -> None:
     source, _remote, _stores = plan.parts()
     with connect(source.login) as conn:
         like = read_locale(conn)
-    options = sql.SQL(" ").join(
-        sql.SQL("{} = {}").format(sql.SQL(word), sql.Literal(value)) for word, value in like.create_options()
-    )
     keep(admin, MAKING, plan.production, plan.run_id, {"database": plan.incoming})
-    try:
-        admin.execute(
-            sql.SQL("create database {} owner = {} template = template0 {}").format(
-                sql.Identifier(plan.incoming), sql.Identifier(plan.target.app_role), options
-            )
-        )
-        admin.execute(
-            sql.SQL("revoke connect, temporary on database {} from public").format(
-                sql.Identifier(plan.incoming)
-            )
-        )
-    except driver().Error as exc:
-        raise GoliveError(
-            f"The database {plan.incoming} can't be made: {one_line(exc)}.",
-            remedy="The operator needs CREATEDB and must be a member of the application's role.",
-        ) from exc
+    create_database(admin, plan.incoming, like, owner=plan.target.app_role)
 
 
 def try_definitions(plan: Plan) -> float:

@@ -23,6 +23,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask
 from ansible_collections.dfr.golive.plugins.module_utils._locale import read_locale
 from ansible_collections.dfr.golive.plugins.module_utils._pgtools import refuse_old_programs
 from ansible_collections.dfr.golive.plugins.module_utils._postgres import connect, driver, membership, scalar
+from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import who_is_in
 from ansible_collections.dfr.golive.plugins.module_utils._side import Side
 from ansible_collections.dfr.golive.plugins.module_utils._sync_identity import check_identity, read_identity
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
@@ -32,7 +33,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import (
     refuse_other_run,
 )
 from ansible_collections.dfr.golive.plugins.module_utils._sync_privileges import carry_privileges
-from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import try_fence, try_settings, who_stays
+from ansible_collections.dfr.golive.plugins.module_utils._sync_swap import raise_fence, try_settings
 from ansible_collections.dfr.golive.plugins.module_utils._unfollowed import SEE_ALL, hidden_tables
 
 if TYPE_CHECKING:
@@ -203,8 +204,7 @@ def _rights(plan: Plan) -> Gate:
 
 
 def _own_fence(plan: Plan) -> Gate:
-    with connect(plan.target.maintenance(), autocommit=True) as admin:
-        seen = try_fence(admin, plan)
+    seen = raise_fence(plan, rehearse=True)
     return passed(
         "fence.production",
         f"{plan.production} can be fenced while its data come: {', '.join(seen['roles']) or 'no role'} barred,"
@@ -213,8 +213,8 @@ def _own_fence(plan: Plan) -> Gate:
 
 
 def _sessions(plan: Plan) -> Gate:
-    with connect(plan.target.maintenance(), autocommit=True) as admin:
-        staying = who_stays(admin, plan.production)
+    with connect(plan.target.maintenance()) as admin:
+        staying = [session for session, may_end in who_is_in(admin, [plan.production]) if not may_end]
     if staying:
         return failed(
             "sessions.production",

@@ -10,12 +10,12 @@ Each reads facts first, then judges them, so that the judging is tested without 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _digest, _drain, _replication, _subscription
-from ansible_collections.dfr.golive.plugins.module_utils._catalogue import read_relations
+from ansible_collections.dfr.golive.plugins.module_utils._catalogue import Relation, read_relations
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations, read_collations
@@ -229,19 +229,28 @@ def _collations(plan: Plan) -> Gate:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
-def _tables(plan: Plan) -> Gate:
-    source, _remote, _stores = plan.parts()
-    with _digest.reading(source.login) as conn:
-        relations = read_relations(conn)
-        if not relations:
-            raise ProbeError("No table was found in staging.")
-        refuse_unfollowed(conn, relations)
+def judge_tables(relations: Sequence[Relation]) -> Gate:
+    """
+    Raises:
+        ProbeError: there are none.
+    """
+    if not relations:
+        raise ProbeError("No table was found in staging.")
     keyless = [r.label for r in relations if r.keyless]
     return passed(
         "tables.replication",
         f"{len(relations)} tables can be followed"
         + (f"; without a key, compared whole when touched: {', '.join(keyless[:8])}" if keyless else ""),
     )
+
+
+def _tables(plan: Plan) -> Gate:
+    source, _remote, _stores = plan.parts()
+    with _digest.reading(source.login) as conn:
+        relations = read_relations(conn)
+        gate = judge_tables(relations)
+        refuse_unfollowed(conn, relations)
+    return gate
 
 
 # --- the copy ----------------------------------------------------------------------------------------------------

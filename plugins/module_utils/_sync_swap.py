@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import _fence_postgres
@@ -25,7 +25,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._postgres import (
     membership,
     scalar,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import Session
+from ansible_collections.dfr.golive.plugins.module_utils._postgres_sessions import Session, who_is_in
 from ansible_collections.dfr.golive.plugins.module_utils._sync_plan import FENCE, KIND, MAKING, Plan, World
 
 if TYPE_CHECKING:
@@ -108,64 +108,39 @@ def _may_set(admin: psycopg.Connection[Any], name: str, role: str | None) -> str
     return f"Reset it before the go-live and set it again afterwards, as a superuser.{also}"
 
 
-def raise_fence(plan: Plan) -> None:
+def raise_fence(plan: Plan, *, rehearse: bool = False) -> dict[str, Any]:
+    """The fence around production while its data come.
+
+    Args:
+        plan: whose production.
+        rehearse: take it back at once, and end nobody.
+
+    Returns:
+        Its evidence.
+
+    Raises:
+        GoliveError: it can't be raised.
+    """
     with connect(plan.target.maintenance(), autocommit=True) as admin:
-        _fence_postgres.raise_fence(
+        return _fence_postgres.raise_fence(
             admin,
             plan.production,
             run_id=plan.run_id,
             app_role=plan.target.app_role,
             purpose=FENCE,
             exempt_roles=plan.exempt_roles,
-        )
-
-
-def try_fence(admin: psycopg.Connection[Any], plan: Plan) -> dict[str, Any]:
-    """The evidence of `raise_fence`, which is taken back at once.
-
-    Raises:
-        GoliveError: it can't be raised.
-    """
-    return _fence_postgres.raise_fence(
-        admin,
-        plan.production,
-        run_id=plan.run_id,
-        app_role=plan.target.app_role,
-        purpose=FENCE,
-        exempt_roles=plan.exempt_roles,
-        rehearse=True,
-    ).evidence
-
-
-def who_stays(admin: psycopg.Connection[Any], *databases: str) -> list[Session]:
-    """Sessions that keep a database from being renamed and that only a superuser may end."""
-    return [session for session, ours in _sessions(admin, databases) if not ours]
-
-
-def _sessions(admin: psycopg.Connection[Any], databases: Sequence[str]) -> list[tuple[Session, bool]]:
-    """Who is connected, and whether the operator may end it."""
-    rows = admin.execute(
-        "select a.pid, a.usename, a.datname, a.application_name,"
-        " not r.rolsuper or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
-        " from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid"
-        " where a.datname = any(%s) and a.pid <> pg_catalog.pg_backend_pid()"
-        " and a.backend_type in ('client backend', 'walsender') order by 1",
-        (list(databases),),
-    ).fetchall()
-    return [
-        (Session(int(pid), str(user), str(datname), str(program)), bool(ours))
-        for pid, user, datname, program, ours in rows
-    ]
+            rehearse=rehearse,
+        ).evidence
 
 
 def _end_sessions(admin: psycopg.Connection[Any], *databases: str) -> list[Session]:
     """Those that are left, because only a superuser may end them."""
-    found = _sessions(admin, databases)
+    found = who_is_in(admin, databases)
     admin.execute(
         "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.unnest(%s::int[]) pid",
-        ([session.pid for session, ours in found if ours],),
+        ([session.pid for session, may_end in found if may_end],),
     )
-    return [session for session, ours in found if not ours]
+    return [session for session, may_end in found if not may_end]
 
 
 def _rename_together(

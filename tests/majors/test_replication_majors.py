@@ -30,14 +30,18 @@ PAIRS = [
 ]
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: f"{pair[0]} to {pair[1]}")
-def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    made = sb.make("dfrmajor", *request.param)
+def started(prefix: str, majors: tuple[str, str]) -> Iterator[Sandbox]:
+    made = sb.make(prefix, *majors)
     try:
         made.start()
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="{0[0]} to {0[1]}".format)
+def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    yield from started("dfrmajor", request.param)
 
 
 def test_between_majors(box: Sandbox) -> None:
@@ -73,12 +77,7 @@ def test_between_majors(box: Sandbox) -> None:
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    made = sb.make("dfrpair", *request.param)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+    yield from started("dfrpair", request.param)
 
 
 def assert_nothing_is_left(story: Story) -> None:

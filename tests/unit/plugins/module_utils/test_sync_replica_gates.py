@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.dfr.golive.plugins.module_utils import _sync_replica_gates as gates
-from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError, ProbeError
 from ansible_collections.dfr.golive.plugins.module_utils._gates import Gate, ask, failed, passed
 from ansible_collections.dfr.golive.plugins.module_utils._locale import Collations
 from ansible_collections.dfr.golive.plugins.module_utils._replication import Memory
 from ansible_collections.dfr.golive.plugins.module_utils._subscription import Progress, Subscription
 from ansible_collections.dfr.golive.plugins.module_utils._wal import Slot
+from relations import relation
 from sync_plans import plan
 
 HEALTHY = gates.Server(170000, "logical", 8, 8, 4, 2 << 30, True, False, True, False, True)
@@ -107,6 +108,18 @@ def test_collations(source: dict[str, Any], target: dict[str, Any], said: str) -
     gate = gates.judge_collations(replace(SAME, **source), replace(SAME, **target))
     assert gate.open == (not said)
     assert said in gate.detail
+
+
+def test_tables_without_a_key_are_listed() -> None:
+    assert "compared whole when touched" not in gates.judge_tables([relation("a")]).detail
+    gate = gates.judge_tables([relation("a"), relation("b", key=())])
+    assert gate.open
+    assert "2 tables can be followed; without a key, compared whole when touched: b" in gate.detail
+
+
+def test_no_table_at_all_is_no_answer() -> None:
+    with pytest.raises(ProbeError, match="No table"):
+        gates.judge_tables([])
 
 
 LIMITS = plan().follow()
