@@ -6,9 +6,9 @@
 
 One thread reads and writes the store and decides; the workers only talk to Odoo. A row and its external id are one
 transaction there: by Odoo's `load` where that takes the row as it is, else by `create`, for `load` looks up every
-reference by itself. An add-on's own `create` can lose the id; such rows are named next, so a killed run can leave some
-that lack their name. While pages are under way, the store holds where to look for them, and the next run adopts them
-instead of making them again.
+reference by itself. An add-on's own `create` can lose the id; that is asked for some pages at once and the lost are
+named, so a killed run can leave some that lack their name. Until a page is in the store, the store holds where to look
+for its rows, and the next run adopts them instead of making them again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import 
 
 # A request whose sender died may still be at work in Odoo for this long.
 SETTLE_SECONDS = 60
+# A question costs Odoo as much as the making of some hundred rows.
+PROVEN_TOGETHER = 4
 _BATCH_BYTES = 8_000_000
 
 
@@ -148,6 +150,14 @@ def load(
     return tallies
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """Rows on their way into Odoo, and the newest record that it had when they were sent."""
+
+    rows: list[Row]
+    newest: int
+
+
 @dataclass
 class _Entity:
     source: str
@@ -177,6 +187,7 @@ class _Entity:
                 self._drain(0)
         finally:
             self._collect(wait(self._under_way).done if self._under_way else set(), quiet=True)
+            self._keep()
         self.tally.seconds = round(self.terms.clock() - begun, 3)
         return self.tally
 
@@ -200,7 +211,8 @@ class _Entity:
             self.terms.sleep,
         )
         self._links = Links(self.store, self.target)
-        self._under_way: dict[Future[Outcome], tuple[int, list[Row]]] = {}
+        self._under_way: dict[Future[Outcome], _Sent] = {}
+        self._settled: list[tuple[_Sent, Outcome]] = []
         self._claims: set[tuple[tuple[str, ...], str]] = set()
         self._note = f"under_way.{self.entity.name}"
         left = self.store.noted(self._note)
@@ -272,7 +284,7 @@ class _Entity:
         for portion in _portions(rows):
             self._drain(self.terms.workers * 2 - 1)
             future = self.pool.submit(self._loader.settle, portion)
-            self._under_way[future] = (self._newest, portion)
+            self._under_way[future] = _Sent(portion, self._newest)
             self._remember()
         return later
 
@@ -353,20 +365,31 @@ class _Entity:
                 self._collect(done or wait(self._under_way, return_when=FIRST_COMPLETED).done)
 
     def _collect(self, done: Iterable[Future[Outcome]], *, quiet: bool = False) -> None:
-        """Put into the store what Odoo acknowledged, before any failure is passed on."""
+        """Take what Odoo acknowledged, before any failure is passed on."""
         failures = []
         for future in done:
-            _newest, rows = self._under_way[future]
             problem = future.exception()
             if problem is not None:
                 failures.append(problem)
-                continue
-            del self._under_way[future]
-            self._keep(future.result(), rows)
+            else:
+                self._settled.append((self._under_way.pop(future), future.result()))
+        unproven = sum(bool(outcome.unproven) for _sent, outcome in self._settled)
+        if not 0 < unproven < PROVEN_TOGETHER or not self._under_way:
+            self._keep()
         if failures and not quiet:
             raise failures[0]
 
-    def _keep(self, outcome: Outcome, rows: Sequence[Row]) -> None:
+    def _keep(self) -> None:
+        """Put what was taken into the store, once every record has its name."""
+        if not self._settled:
+            return
+        self._loader.prove_named([pair for _sent, outcome in self._settled for pair in outcome.unproven])
+        for sent, outcome in self._settled:
+            self._keep_page(outcome, sent.rows)
+        self._settled = []
+        self._remember()
+
+    def _keep_page(self, outcome: Outcome, rows: Sequence[Row]) -> None:
         values = {row.record.key: row.values for row in rows}
         if outcome.loaded:
             self.store.loaded(self.entity.name, outcome.loaded)
@@ -383,7 +406,6 @@ class _Entity:
         self.tally.updated += outcome.updated
         self.tally.same += outcome.same
         self.tally.excluded += len(outcome.excluded)
-        self._remember()
 
     def _set_aside(self, rejects: Sequence[Reject]) -> None:
         if rejects:
@@ -392,11 +414,12 @@ class _Entity:
 
     def _remember(self) -> None:
         """Where rows without a name would be, should this process die now."""
-        if not self._under_way:
+        waiting = [*self._under_way.values(), *(sent for sent, _outcome in self._settled)]
+        if not waiting:
             self.store.note(self._note, None)
             self.store.note(f"begun.{self.entity.name}", True)
             return
-        after = min(newest for newest, _rows in self._under_way.values())
+        after = min(sent.newest for sent in waiting)
         self.store.note(self._note, {"after": after, "at": self.terms.now(), "user": self.target.user()})
 
 

@@ -24,7 +24,15 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target imp
     paged,
     space,
 )
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import differing, fingerprint
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import (
+    DATES,
+    MADE,
+    as_we_left_it,
+    differing,
+    digest_of,
+    fingerprint,
+    stamp,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Record, Reject
 
 _T = TypeVar("_T")
@@ -62,6 +70,7 @@ class Outcome:
         rejects: rows that were set aside.
         excluded: (key, code) of rows that the DFR's own record was kept for.
         inserted, updated, same: how the loaded ones came to be.
+        unproven: external names and ids of records that Odoo was told to name while it made them; see `prove_named`.
     """
 
     loaded: list[tuple[str, int, str]] = field(default_factory=list)
@@ -70,6 +79,7 @@ class Outcome:
     inserted: int = 0
     updated: int = 0
     same: int = 0
+    unproven: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -116,14 +126,14 @@ class Loader:
         for part, ids in self._halving(ready, self._make, outcome):
             made = [(row, record) for (row, _values), record in zip(part, ids, strict=True)]
             if not self.plain:
-                self._name_lost(made)
-            self._finish(made, {}, outcome, together=True)
+                outcome.unproven += [(self._external(row), record) for row, record in made]
+            self._finish(made, {record: MADE for _row, record in made}, outcome)
             outcome.inserted += len(made)
 
     def _make(self, part: Sequence[Wanted]) -> list[int]:
         """Records in one transaction with their external ids."""
         make = self.target.load if self.plain else self.target.create_named
-        rows = [(external_name(self.entity, row.record.key), values) for row, values in part]
+        rows = [(self._external(row), values) for row, values in part]
         return make(self.model, space(self.source), rows)
 
     def _update(self, rows: Sequence[Row], outcome: Outcome) -> None:
@@ -131,7 +141,7 @@ class Loader:
         ids = [row.id for row in rows]
         current = {
             record["id"]: record
-            for record in self.target.find(self.model, [("id", "in", ids)], [*names, "write_date"])
+            for record in self.target.find(self.model, [("id", "in", ids)], [*names, *DATES])
         }
         files = load_files.outdated(self.target, self.model, {row.id: row.record for row in rows if row.id})
         changed: list[Wanted] = []
@@ -169,11 +179,10 @@ class Loader:
 
     def _touched(self, row: Row, found: Mapping[str, Any]) -> bool:
         """Whether somebody changed our fields since our last load; a later date alone doesn't say so."""
-        when, _blank, digest = row.stamp.partition(" ")
-        if when and when == _moment(found["write_date"]):
+        if as_we_left_it(row.stamp, found):
             return False
         mine = {name: found.get(name) for name in row.values}
-        return not digest or fingerprint(mine, self.fields) != digest
+        return fingerprint(mine, self.fields) != digest_of(row.stamp)
 
     def _gone(self, row: Row, outcome: Outcome) -> None:
         """Deleted in the DFR since: that is a change like any other."""
@@ -190,8 +199,6 @@ class Loader:
         done: Sequence[tuple[Row, int]],
         dates: Mapping[int, str],
         outcome: Outcome,
-        *,
-        together: bool = False,
     ) -> None:
         """What follows once the rows are in Odoo and named: files beside them, the stamp.
 
@@ -199,43 +206,42 @@ class Loader:
             done: the rows and their records.
             dates: when Odoo wrote them, as far as that is known; Odoo is asked for the others.
             outcome: where they are counted.
-            together: one transaction made them all, so they have one date.
         """
-        if not done:
-            return
         if load_files.beside(self.target, self.model, [(row.record, record) for row, record in done]):
             dates = {}
         ask = [record for _row, record in done if record not in dates]
-        if together:
-            ask = ask[:1]
         if ask:
             dates = {**dates, **self._dates(ask)}
         for row, record in done:
-            date = _moment(dates[ask[0] if together else record])
-            outcome.loaded.append((row.record.key, record, f"{date} {fingerprint(row.values, self.fields)}"))
+            outcome.loaded.append((row.record.key, record, stamp(dates[record], row.values, self.fields)))
 
     def _name_new(self, done: Sequence[tuple[Row, int]]) -> None:
         self._name([(row, record) for row, record in done if row.name_it])
 
     def _name(self, made: Sequence[tuple[Row, int]]) -> None:
-        pairs = [(external_name(self.entity, row.record.key), record) for row, record in made]
+        self._give([(self._external(row), record) for row, record in made])
+
+    def _give(self, pairs: Sequence[tuple[str, int]]) -> None:
         if pairs:
             self._patiently(lambda: give_names(self.target, space(self.source), self.model, pairs))
 
-    def _name_lost(self, made: Sequence[tuple[Row, int]]) -> None:
-        """Name what an add-on's own `create` made nameless."""
-        names = [external_name(self.entity, row.record.key) for row, _record in made]
-        mine = [("module", "=", space(self.source)), ("name", "in", names)]
+    def prove_named(self, made: Sequence[tuple[str, int]]) -> None:
+        """Name what an add-on's own `create` made nameless; many pages ask one question."""
+        if not made:
+            return
+        ids = [record for _name, record in made]
+        mine = [("module", "=", space(self.source)), ("model", "=", self.model), ("res_id", "in", ids)]
         if self.target.count("ir.model.data", mine) < len(made):
-            there = named(self.target, space(self.source), names)
-            self._name([pair for pair, name in zip(made, names, strict=True) if name not in there])
+            there = named(self.target, space(self.source), [name for name, _record in made])
+            self._give([(name, record) for name, record in made if name not in there])
+
+    def _external(self, row: Row) -> str:
+        return external_name(self.entity, row.record.key)
 
     def _unname(self, row: Row) -> None:
         """A record that the database deleted with another one leaves its external id behind."""
-        name = external_name(self.entity, row.record.key)
-        left = self.target.find(
-            "ir.model.data", [("module", "=", space(self.source)), ("name", "=", name)], []
-        )
+        mine = [("module", "=", space(self.source)), ("name", "=", self._external(row))]
+        left = self.target.find("ir.model.data", mine, [])
         if left:
             self.target.unlink("ir.model.data", [found["id"] for found in left])
 
@@ -280,8 +286,3 @@ class Loader:
             except PassingError:
                 self.sleep(0.2 * attempt)
         return work()
-
-
-def _moment(date: object) -> str:
-    """Odoo's time without a blank, so that it can stand in a stamp."""
-    return str(date).replace(" ", "T")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values as Odoo keeps them: when two are the same, and what a set of them comes to."""
+"""Values as Odoo keeps them: when two are the same, what a set of them comes to, and who wrote them last."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import FieldMeta
 
+MADE = "made"
+DATES = ("create_date", "write_date")
 _DECIMALS = 9
 _IN_ORDER = json.JSONEncoder(sort_keys=True).encode
 
@@ -38,6 +40,38 @@ def fingerprint(values: Mapping[str, Any], fields: Mapping[str, FieldMeta]) -> s
     """A digest of values, the same for what was sent and what is read back."""
     text = _IN_ORDER({name: normal(value, fields[name]) for name, value in values.items()})
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def stamp(written: object, values: Mapping[str, Any], fields: Mapping[str, FieldMeta]) -> str:
+    """What is remembered of a record when it is loaded.
+
+    Args:
+        written: when Odoo wrote it; `MADE` when it was made and not written again, which saves asking.
+        values: what it was given.
+        fields: Odoo's fields of the model.
+    """
+    return f"{_moment(written)} {fingerprint(values, fields)}"
+
+
+def as_we_left_it(stamp: str, found: Mapping[str, Any]) -> bool:
+    """Whether nobody wrote the record since, as its dates say.
+
+    Args:
+        stamp: see `stamp`; empty when it wasn't ours.
+        found: the record, with what `DATES` names.
+    """
+    written = stamp.partition(" ")[0]
+    return (_moment(found["create_date"]) if written == MADE else written) == _moment(found["write_date"])
+
+
+def digest_of(stamp: str) -> str:
+    """The digest of what it was given; empty when that isn't known."""
+    return stamp.partition(" ")[2]
+
+
+def _moment(date: object) -> str:
+    """Odoo's time without a blank, so that it can stand in a stamp."""
+    return str(date).replace(" ", "T")
 
 
 def differing(

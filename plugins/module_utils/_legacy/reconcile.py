@@ -14,7 +14,12 @@ from typing import Any, Protocol
 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import FieldMeta, Target
-from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import differing, normal
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_values import (
+    DATES,
+    as_we_left_it,
+    differing,
+    normal,
+)
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.mapping import Entity
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import Record
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.store import LOADED, ident_of
@@ -95,15 +100,13 @@ def compare(entity: Entity, pages: Pages, store: Ledger, target: Target, *, ever
         found.newer += len(known) - len(same)
         resolved, _unresolved = links.resolve(same)
         ids = [known[record.key][1] for record, _values in resolved]
-        there = {
-            row["id"]: row for row in target.find(entity.model, [("id", "in", ids)], [*names, "write_date"])
-        }
+        there = {row["id"]: row for row in target.find(entity.model, [("id", "in", ids)], [*names, *DATES])}
         for record, values in resolved:
             _digest, record_id, stamp = known[record.key]
             row = there.get(record_id)
             if row is None:
                 found.missing.append(record.key)
-            elif stamp.partition(" ")[0] != str(row["write_date"]).replace(" ", "T"):
+            elif not as_we_left_it(stamp, row):
                 found.edited += 1
             else:
                 _look(record.key, values, row, fields, found)

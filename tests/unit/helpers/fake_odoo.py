@@ -96,7 +96,7 @@ class FakeOdoo:
             ids = [next(self._ids) for _row in rows]
             now = self._now()
             for record, row in zip(ids, rows, strict=True):
-                self.tables[model][record] = {**row, "create_uid": 2, "write_date": now}
+                self.tables[model][record] = {**row, "create_uid": 2, "create_date": now, "write_date": now}
             return ids
 
     def load(self, model: str, module: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[int]:

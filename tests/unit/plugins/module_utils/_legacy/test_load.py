@@ -38,6 +38,7 @@ FARMERS = Entity(
     conflict="reject",
     batch=8,
 )
+CONSENT = replace(FARMERS, fields={**FARMERS.fields, "consent": Field("consent", ("c",))})
 
 
 def farmer(key: object, entity: str = "farmers", model: str = "dfr.farmer", **more: Any) -> Record:
@@ -59,6 +60,10 @@ def farmer(key: object, entity: str = "farmers", model: str = "dfr.farmer", **mo
         ),
         **more,
     )
+
+
+def consenting(n: int) -> Record:
+    return farmer(n, values={"name": f"Farmer {n}", "national_id": f"N-{n}", "consent": True})
 
 
 class Country:
@@ -286,10 +291,7 @@ def test_an_empty_national_id_says_nothing(country):
 
 
 def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
-    entity = replace(FARMERS, fields={**FARMERS.fields, "consent": Field("consent", ("c",))})
-    c = country(
-        *(farmer(n, values={"name": f"Farmer {n}", "national_id": "N", "consent": True}) for n in range(20))
-    )
+    c = country(*(consenting(n) for n in range(20)))
     c.odoo.nameless = frozenset(f"farmers-{n}" for n in range(20))
 
     def killed(method: str, model: str) -> None:
@@ -298,13 +300,13 @@ def test_killed_between_the_row_and_its_name_nothing_is_made_twice(country):
 
     c.odoo.fault = killed
     with pytest.raises(ProbeError):
-        c.load(entity)
+        c.load(CONSENT)
     left = len(c.odoo.tables["dfr.farmer"])
     assert left > 0
     assert not c.store.done
     c.odoo.fault = lambda _method, _model: None
     c.odoo.create("dfr.farmer", [{"name": "Farmer 3", "national_id": "typed by hand meanwhile"}])
-    tally = c.load(entity)["farmers"]
+    tally = c.load(CONSENT)["farmers"]
     assert (tally.adopted, tally.inserted, tally.same) == (left, 20 - left, left)
     assert len(c.odoo.tables["dfr.farmer"]) == 21
     assert len(c.odoo.xids()) == len(c.store.done["farmers"]) == 20
@@ -361,6 +363,60 @@ def test_names_that_an_addon_loses_are_given_in_a_second_call(country):
     assert c.odoo.xids() == stored
     given = [rows for method, model, rows in c.odoo.calls if (method, model) == ("create", "ir.model.data")]
     assert sum(given) == 2
+
+
+def test_the_names_of_several_pages_are_proven_by_one_question(country):
+    c = country(*(consenting(n) for n in range(56)))
+    assert c.load(CONSENT)["farmers"].inserted == 56
+    made = [call for call in c.odoo.calls if call[0] == "create_named"]
+    asked = [call for call in c.odoo.calls if call[:2] == ("find", "ir.model.data")]
+    assert len(made) == 7
+    assert len(asked) <= 1 + 2  # the first is asked before anything is made
+    assert len(c.store.done["farmers"]) == 56
+
+
+def test_killed_before_the_names_are_proven_nothing_is_made_twice(country):
+    c = country(*(consenting(n) for n in range(24)))
+    c.odoo.nameless = frozenset({"farmers-5"})
+
+    def killed(method: str, model: str) -> None:
+        if (method, model) == ("find", "ir.model.data") and c.odoo.tables["dfr.farmer"]:
+            raise ProbeError("No answer.")
+
+    c.odoo.fault = killed
+    with pytest.raises(ProbeError):
+        c.load(CONSENT)
+    assert not c.store.done
+    assert len(c.odoo.tables["dfr.farmer"]) == 24
+    c.odoo.fault = lambda _method, _model: None
+    tally = c.load(CONSENT)["farmers"]
+    assert (tally.adopted, tally.inserted, tally.same) == (1, 0, 24)
+    assert len(c.odoo.tables["dfr.farmer"]) == len(c.odoo.xids()) == len(c.store.done["farmers"]) == 24
+
+
+def test_what_odoo_makes_of_a_value_is_nobodys_change(country):
+    c = country(farmer(1))
+    whole = c.odoo.create
+
+    def tidy(model: str, rows: Any) -> list[int]:
+        return whole(model, [{**row, "name": row["name"].upper()} if "name" in row else row for row in rows])
+
+    c.odoo.create = tidy
+    c.load()
+    c.store.stage([farmer(1, values={"name": "Farmer 1", "national_id": "N-new"})])
+    assert c.load()["farmers"].updated == 1
+    # From then on a person's hand shows.
+    c.odoo.typed("dfr.farmer", c.store.done["farmers"]["1"][0], national_id="N-typed")
+    c.store.stage([farmer(1, values={"name": "Farmer 1", "national_id": "N-newer"})])
+    assert c.load()["farmers"].rejected == 1
+
+
+def test_odoo_is_not_asked_when_it_made_what_it_was_told_to_make(country):
+    c = country(*(farmer(n) for n in range(40)))
+    c.load()
+    asked = [call for call in c.odoo.calls if call[:2] == ("find", "dfr.farmer")]
+    assert not asked
+    assert {stamp.split(" ")[0] for _record, stamp in c.store.done["farmers"].values()} == {"made"}
 
 
 def test_a_lost_store_makes_nothing_twice(country):
