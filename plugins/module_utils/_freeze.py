@@ -4,17 +4,18 @@
 
 """A source to be frozen, whatever its kind: may it be fenced, is it fenced, does it accept a write.
 
-One class per kind of database with the same few methods; `SOURCES` is the list of kinds.
+One class per kind of database; `SOURCES` is the list of kinds.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils import (
     _fence_mariadb,
@@ -105,72 +106,86 @@ class Plan:
     detail: str
 
 
-class Source(Protocol):
+class Source(ABC):
     """The few things a phase asks of any kind of source."""
 
-    def plan(self) -> Plan:
-        """Rehearse the fence; changes nothing."""
-
-    def problems(self) -> list[GoliveError]:
-        """What would keep it from being raised or from holding, beyond what the rehearsal meets."""
-
-    def check(self) -> dict[str, Any]:
-        """The evidence of a fence that is up and whole."""
+    def __init__(self, params: dict[str, Any], database: str) -> None:
+        self._params = params
+        self._database = database
 
     def up(self) -> bool:
         """Whether this run's fence was raised, even half."""
-
-    def renew(self, seconds: int) -> float:
-        """A sign of life for the lease of this run's fence; when the next one is due, 0 for never."""
-
-    def end_lease(self) -> None:
-        """The fence stays from now on, whatever becomes of the run."""
-
-    def write(self) -> Canary:
-        """Try a write as the application."""
-
-
-class MariadbSource:
-    """A MariaDB database; reading stays allowed."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        mode = params["ssl_mode"]
-        self._login = MariadbLogin.from_params({**params, "ssl_mode": _AS_MARIADB.get(mode, mode)})
-        self._params = params
-        self._which: dict[str, Any] = {"run_id": params["run_id"], "purpose": params["purpose"]}
-
-    def _open(self) -> AbstractContextManager[Any]:
-        return _mariadb.connect(self._login)
-
-    def up(self) -> bool:
         with self._open() as conn:
-            kept, run_id = _fence_mariadb.read_fence(
-                conn, self._login.database, purpose=self._params["purpose"]
-            )
+            kept, run_id = self._fence(conn)
         return kept is not None and run_id == self._params["run_id"]
 
     def renew(self, seconds: int) -> float:
+        """A sign of life for the lease of this run's fence; when the next one is due, 0 for never."""
         if not seconds:
             return 0.0
         with self._open() as conn:
             return _lease.renew(self._lease(conn), self._params["run_id"], seconds)
 
     def end_lease(self) -> None:
+        """The fence stays from now on, whatever becomes of the run."""
         with self._open() as conn:
             _lease.end(self._lease(conn), self._params["run_id"])
 
+    @abstractmethod
+    def plan(self) -> Plan:
+        """Rehearse the fence; changes nothing."""
+
+    @abstractmethod
+    def problems(self) -> list[GoliveError]:
+        """What would keep it from being raised or from holding, beyond what the rehearsal meets."""
+
+    @abstractmethod
+    def check(self) -> dict[str, Any]:
+        """The evidence of a fence that is up and whole."""
+
+    @abstractmethod
+    def write(self) -> Canary:
+        """Try a write as the application."""
+
+    @abstractmethod
+    def _open(self) -> AbstractContextManager[Any]:
+        """The operator's connection."""
+
+    @abstractmethod
+    def _fence(self, conn: Any) -> tuple[object | None, str | None]:
+        """What is kept of a fence, and the run that raised it."""
+
+    @abstractmethod
+    def _lease(self, conn: Any) -> _lease.Store: ...
+
+
+class MariadbSource(Source):
+    """A MariaDB database; reading stays allowed."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        mode = params["ssl_mode"]
+        self._login = MariadbLogin.from_params({**params, "ssl_mode": _AS_MARIADB.get(mode, mode)})
+        super().__init__(params, self._login.database)
+        self._which: dict[str, Any] = {"run_id": params["run_id"], "purpose": params["purpose"]}
+
+    def _open(self) -> AbstractContextManager[Any]:
+        return _mariadb.connect(self._login)
+
+    def _fence(self, conn: Any) -> tuple[object | None, str | None]:
+        return _fence_mariadb.read_fence(conn, self._database, purpose=self._params["purpose"])
+
     def _lease(self, conn: Any) -> _lease.Store:
-        return _lease.MariadbStore(conn, self._login.database, self._params["purpose"])
+        return _lease.MariadbStore(conn, self._database, self._params["purpose"])
 
     def problems(self) -> list[GoliveError]:
         with self._open() as conn:
-            return _fence_mariadb.problems(conn, self._login.database, self._params["exempt_accounts"])
+            return _fence_mariadb.problems(conn, self._database, self._params["exempt_accounts"])
 
     def plan(self) -> Plan:
         with self._open() as conn:
             outcome = _fence_mariadb.raise_fence(
                 conn,
-                self._login.database,
+                self._database,
                 **self._which,
                 exempt_accounts=self._params["exempt_accounts"],
                 rehearse=True,
@@ -187,7 +202,7 @@ class MariadbSource:
         with self._open() as conn:
             return _fence_mariadb.check_fence(
                 conn,
-                self._login.database,
+                self._database,
                 **self._which,
                 exempt_accounts=self._params["exempt_accounts"],
             )
@@ -197,13 +212,13 @@ class MariadbSource:
         return try_mariadb(app, self._params["canary_table"])
 
 
-class PostgresSource:
+class PostgresSource(Source):
     """A PostgreSQL database; nobody but the operator may even connect."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         mode = params["ssl_mode"]
         self._login = PostgresLogin.from_params({**params, "ssl_mode": _AS_POSTGRES.get(mode, mode)})
-        self._params = params
+        super().__init__(params, self._login.database)
         self._which: dict[str, Any] = {
             "run_id": params["run_id"],
             "purpose": params["purpose"],
@@ -214,36 +229,20 @@ class PostgresSource:
     def _open(self) -> AbstractContextManager[Any]:
         return _postgres.connect(self._login.to(self._login.maintenance_database), autocommit=True)
 
-    def up(self) -> bool:
-        with self._open() as conn:
-            kept, run_id = _fence_postgres.read_fence(
-                conn, self._login.database, purpose=self._params["purpose"]
-            )
-        return kept is not None and run_id == self._params["run_id"]
-
-    def renew(self, seconds: int) -> float:
-        if not seconds:
-            return 0.0
-        with self._open() as conn:
-            return _lease.renew(self._lease(conn), self._params["run_id"], seconds)
-
-    def end_lease(self) -> None:
-        with self._open() as conn:
-            _lease.end(self._lease(conn), self._params["run_id"])
+    def _fence(self, conn: Any) -> tuple[object | None, str | None]:
+        return _fence_postgres.read_fence(conn, self._database, purpose=self._params["purpose"])
 
     def _lease(self, conn: Any) -> _lease.Store:
-        return _lease.PostgresStore(conn, self._login.database, self._params["purpose"])
+        return _lease.PostgresStore(conn, self._database, self._params["purpose"])
 
     def problems(self) -> list[GoliveError]:
         return []
 
     def plan(self) -> Plan:
         with self._open() as conn:
-            seen = _fence_postgres.raise_fence(
-                conn, self._login.database, **self._which, rehearse=True
-            ).evidence
+            seen = _fence_postgres.raise_fence(conn, self._database, **self._which, rehearse=True).evidence
             elsewhere = _fence_postgres.owned_elsewhere(
-                conn, self._login.database, [*seen["roles"], self._params["app_user"]]
+                conn, self._database, [*seen["roles"], self._params["app_user"]]
             )
         also = f"; with their role these databases lose their application too: {', '.join(elsewhere)}"
         return Plan(
@@ -255,7 +254,7 @@ class PostgresSource:
 
     def check(self) -> dict[str, Any]:
         with self._open() as conn:
-            return _fence_postgres.check_fence(conn, self._login.database, **self._which)
+            return _fence_postgres.check_fence(conn, self._database, **self._which)
 
     def write(self) -> Canary:
         return try_postgres(self._login.as_role(self._params["app_user"], self._params["app_password"]))
