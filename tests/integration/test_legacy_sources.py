@@ -141,9 +141,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def read(mapping: Mapping, server: Server, store: Store, name: str) -> Tally:
     with closing(open_source(mapping, server.login)) as source:
         tally = extract(mapping, source, store, name)["farmers"]
-    store.loaded(
-        "farmers", [(record.key, int(record.key)) for record in store.staged("farmers", limit=100_000)]
-    )
+    store.loaded([(record, int(record.key), "") for record in store.staged("farmers", limit=100_000)])
     store.commit_marks(name)
     assert store.counts(name)["farmers"].holds
     return tally

@@ -27,6 +27,12 @@ HOME = ROOT / os.environ.get("STORY_HOME", ".")
 INVENTORY = HOME / "inventories" / "demo"
 ARTIFACTS = HOME / "artifacts"
 PREFIX, BACKBONE = ("dfrlab-", "10.28.50") if HOME == ROOT else ("dfrtwin-", "10.30.50")
+# Molecule's own settings, under which the judge runs in a story, aren't an operator's.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name == "ANSIBLE_SSH_CONTROL_PATH_DIR" or not name.startswith(("ANSIBLE_", "MOLECULE_"))
+} | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 FQDN = "dfr.demo.test"
 PROXY = f"{BACKBONE}.40"
 LEGACY = f"{BACKBONE}.11"
@@ -133,10 +139,11 @@ def play(playbook: str, *arguments: str) -> tuple[int, str]:
     done = subprocess.run(
         ["ansible-playbook", f"playbooks/{playbook}.yml", "-i", str(INVENTORY), *arguments],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_batch import Loader, Outcome, Row
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_links import Links
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_pace import Pace
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
     PLAIN,
     FieldMeta,
@@ -39,7 +40,7 @@ from ansible_collections.dfr.golive.plugins.module_utils._legacy.records import 
 # A request whose sender died may still be at work in Odoo for this long.
 SETTLE_SECONDS = 60
 # A question costs Odoo as much as the making of some hundred rows.
-PROVEN_TOGETHER = 4
+PROVEN_TOGETHER = 4000
 _BATCH_BYTES = 8_000_000
 
 
@@ -50,11 +51,9 @@ class Ledger(Protocol):
         self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000
     ) -> list[Record]: ...
 
-    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]: ...
-
     def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]: ...
 
-    def loaded(self, entity: str, done: Iterable[tuple[str, int, str]]) -> None: ...
+    def loaded(self, done: Sequence[tuple[Record, int, str]]) -> None: ...
 
     def rejected(self, rejects: Iterable[Reject]) -> None: ...
 
@@ -172,6 +171,7 @@ class _Entity:
 
     def run(self) -> Tally:
         begun = self.terms.clock()
+        self._pace = Pace(self.entity.batch)
         records = self._page((-1, -1))
         self.tally.done = True
         if not records:
@@ -182,7 +182,7 @@ class _Entity:
             self._drain(0)
             while later and self.tally.done:
                 # Rows that are like one that was under way: by now it is known what became of that one.
-                page, later = later[: self.entity.batch], later[self.entity.batch :]
+                page, later = later[: self._pace.rows], later[self._pace.rows :]
                 later += self._send(page)
                 self._drain(0)
         finally:
@@ -208,6 +208,7 @@ class _Entity:
             self._fields,
             self.entity.conflict,
             all(self._fields[name].type in PLAIN for name in self.entity.fields),
+            self.terms.clock,
             self.terms.sleep,
         )
         self._links = Links(self.store, self.target)
@@ -269,7 +270,7 @@ class _Entity:
 
     def _page(self, after: tuple[int, int]) -> list[Record]:
         """The next records that wait, as many as go in one request; read from the source as far as it takes."""
-        name, size = self.entity.name, self.entity.batch
+        name, size = self.entity.name, self._pace.rows
         if self.reading:
             self.reading.through(name, self._taken + size)
         page = self.store.staged(name, after=after, limit=size)
@@ -282,7 +283,7 @@ class _Entity:
         rows, more, later = self._planned(good)
         self._set_aside([*rejects, *more])
         for portion in _portions(rows):
-            self._drain(self.terms.workers * 2 - 1)
+            self._drain(self.terms.workers)
             future = self.pool.submit(self._loader.settle, portion)
             self._under_way[future] = _Sent(portion, self._newest)
             self._remember()
@@ -291,20 +292,16 @@ class _Entity:
     def _planned(
         self, good: Sequence[tuple[Record, dict[str, Any]]]
     ) -> tuple[list[Row], list[Reject], list[Record]]:
-        known = self.store.known(self.entity.name, [record.key for record, _values in good])
-        names = {record.key: external_name(self.entity.name, record.key) for record, _values in good}
-        ask = [name for key, name in names.items() if key not in known] if self._doubt else []
-        there = named(self.target, space(self.source), ask) if ask else {}
-        twins = self._twins_of(
-            values for record, values in good if record.key not in known and names[record.key] not in there
-        )
+        new = [(record, values) for record, values in good if record.odoo_id is None]
+        names = {record.key: external_name(self.entity.name, record.key) for record, _values in new}
+        there = named(self.target, space(self.source), list(names.values())) if self._doubt and names else {}
+        twins = self._twins_of(values for record, values in new if names[record.key] not in there)
         rows: list[Row] = []
         rejects: list[Reject] = []
         later: list[Record] = []
         for record, values in good:
-            if record.key in known:
-                record_id, stamp = known[record.key]
-                rows.append(Row(record, values, record_id, stamp, name_it=False))
+            if record.odoo_id is not None:
+                rows.append(Row(record, values, record.odoo_id, record.stamp, name_it=False))
             elif names[record.key] in there:
                 rows.append(Row(record, values, there[names[record.key]], name_it=False))
             elif self._orphans and (ours := self._orphans.get(fingerprint(values, self._fields))):
@@ -372,8 +369,10 @@ class _Entity:
             if problem is not None:
                 failures.append(problem)
             else:
-                self._settled.append((self._under_way.pop(future), future.result()))
-        unproven = sum(bool(outcome.unproven) for _sent, outcome in self._settled)
+                sent, outcome = self._under_way.pop(future), future.result()
+                self._pace.learn(len(sent.rows), outcome.seconds)
+                self._settled.append((sent, outcome))
+        unproven = sum(len(outcome.unproven) for _sent, outcome in self._settled)
         if not 0 < unproven < PROVEN_TOGETHER or not self._under_way:
             self._keep()
         if failures and not quiet:
@@ -392,16 +391,17 @@ class _Entity:
     def _keep_page(self, outcome: Outcome, rows: Sequence[Row]) -> None:
         values = {row.record.key: row.values for row in rows}
         if outcome.loaded:
-            self.store.loaded(self.entity.name, outcome.loaded)
-            self._newest = max(self._newest, *(record for _key, record, _stamp in outcome.loaded))
+            self.store.loaded(outcome.loaded)
+            self._newest = max(self._newest, *(found for _record, found, _stamp in outcome.loaded))
         if outcome.excluded:
             self.store.excluded(self.entity.name, outcome.excluded)
         self._set_aside(outcome.rejects)
         for rule in self.entity.deduplicate:
-            done = ((values[key], record) for key, record, _stamp in outcome.loaded)
+            done = ((values[record.key], found) for record, found, _stamp in outcome.loaded)
             self.twins.learn(self.entity.model, rule.fields, done)
-        for row in rows:
-            self._claims -= self._claims_of(row.values)
+        if self._claims:
+            for row in rows:
+                self._claims -= self._claims_of(row.values)
         self.tally.inserted += outcome.inserted
         self.tally.updated += outcome.updated
         self.tally.same += outcome.same

@@ -66,19 +66,21 @@ class Outcome:
     """What became of a batch: every row is in exactly one of the first three.
 
     Attributes:
-        loaded: (key, id in Odoo, stamp) of rows that are in Odoo as the source has them.
+        loaded: record, id in Odoo and stamp of rows that are in Odoo as the source has them.
         rejects: rows that were set aside.
         excluded: (key, code) of rows that the DFR's own record was kept for.
         inserted, updated, same: how the loaded ones came to be.
+        seconds: what it took.
         unproven: external names and ids of records that Odoo was told to name while it made them; see `prove_named`.
     """
 
-    loaded: list[tuple[str, int, str]] = field(default_factory=list)
+    loaded: list[tuple[Record, int, str]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     excluded: list[tuple[str, str]] = field(default_factory=list)
     inserted: int = 0
     updated: int = 0
     same: int = 0
+    seconds: float = 0.0
     unproven: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -92,7 +94,7 @@ class Loader:
         fields: Odoo's fields of the model.
         conflict: keep, overwrite or reject, for records that were changed in the DFR since.
         plain: whether Odoo's `load` takes all the values as they are.
-        sleep: for waiting until another transaction is through.
+        clock, sleep: monotonic seconds, and a pause until another transaction is through.
     """
 
     target: Target
@@ -102,10 +104,12 @@ class Loader:
     fields: Mapping[str, FieldMeta]
     conflict: str
     plain: bool
+    clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     def settle(self, rows: Sequence[Row]) -> Outcome:
         """Make Odoo's records what the rows say."""
+        begun = self.clock()
         outcome = Outcome()
         new = [row for row in rows if row.id is None]
         if new:
@@ -113,6 +117,7 @@ class Loader:
         old = [row for row in rows if row.id is not None]
         if old:
             self._update(old, outcome)
+        outcome.seconds = self.clock() - begun
         return outcome
 
     def _insert(self, rows: Sequence[Row], outcome: Outcome) -> None:
@@ -213,7 +218,7 @@ class Loader:
         if ask:
             dates = {**dates, **self._dates(ask)}
         for row, record in done:
-            outcome.loaded.append((row.record.key, record, stamp(dates[record], row.values, self.fields)))
+            outcome.loaded.append((row.record, record, stamp(dates[record], row.values, self.fields)))
 
     def _name_new(self, done: Sequence[tuple[Row, int]]) -> None:
         self._name([(row, record) for row, record in done if row.name_it])

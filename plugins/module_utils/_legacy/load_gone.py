@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ansible_collections.dfr.golive.plugins.module_utils._errors import GoliveError
+from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_pace import FIRST
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
     RowRefusedError,
     Target,
@@ -55,7 +56,7 @@ def follow(entities: Mapping[str, Entity], store: Ledger, target: Target) -> dic
         if not rows or entity.deletions == "report":
             continue
         act = _act(entity, target)
-        for part in paged(rows, entity.batch):
+        for part in paged(rows, min(FIRST, entity.batch)):
             done = _halving(part, act, gone)
             store.forget(entity.name, done)
             gone.applied += len(done)

@@ -82,6 +82,8 @@ class Record:
         position: order in the source.
         location: where people find it, for example ``farmers.csv, line 12``.
         row: the row as it was read, in what JSON can hold.
+        number: of its row in the store.
+        odoo_id, stamp: of the record that an earlier load made of it; None and empty when there is none.
     """
 
     source: str
@@ -96,6 +98,9 @@ class Record:
     position: int
     location: str
     row: dict[str, Any]
+    number: int = 0
+    odoo_id: int | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

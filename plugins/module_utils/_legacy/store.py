@@ -154,7 +154,8 @@ class Store:
 
     def _page(self, table: str, entity: str, after: tuple[int, int], limit: int) -> list[Record]:
         found = self.db.execute(
-            f"select s.depth, s.position, s.digest, s.payload, l.key from {table} s join ledger l using (id)"  # noqa: S608
+            "select s.depth, s.position, s.digest, s.payload, l.key, l.id, l.odoo_id, l.stamp"  # noqa: S608
+            f" from {table} s join ledger l using (id)"
             " where s.entity = ? and (s.depth, s.position) > (?, ?) order by s.depth, s.position limit ?",
             (entity, *after, limit),
         )
@@ -164,18 +165,15 @@ class Store:
         """Keep what waits until the marks are committed, so that it can be compared once it is loaded."""
         self.db.execute("insert or replace into kept select * from staged")
 
-    def loaded(self, entity: str, done: Iterable[Sequence[Any]]) -> None:
-        """Records that Odoo has: (key, id in Odoo) or (key, id, stamp). Repeatable."""
-        rows = [(ident_of(key), odoo_id, stamp[0] if stamp else None) for key, odoo_id, *stamp in done]
+    def loaded(self, done: Sequence[tuple[Record, int, str]]) -> None:
+        """Records that Odoo has, their ids there and their stamps. Repeatable."""
         with self.transaction():
             run = self.noted("run") or ""
-            ids = self.look_up(entity, [ident for ident, _odoo_id, _stamp in rows], "id")
             self.db.executemany(
-                "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?,"
-                " digest = coalesce((select s.digest from staged s where s.id = ledger.id), digest) where id = ?",
-                ((LOADED, run, odoo_id, stamp, *ids[ident]) for ident, odoo_id, stamp in rows),
+                "update ledger set state = ?, run = ?, odoo_id = ?, stamp = ?, digest = ? where id = ?",
+                ((LOADED, run, odoo_id, stamp, one.digest, one.number) for one, odoo_id, stamp in done),
             )
-            self.db.executemany("delete from staged where id = ?", ids.values())
+            self.db.executemany("delete from staged where id = ?", ((one.number,) for one, *_of in done))
 
     def rejected(self, rejects: Iterable[Reject]) -> None:
         """Records that Odoo or the loading refused."""
@@ -230,16 +228,9 @@ class Store:
 
     def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]:
         """Ids in Odoo of the records that have one."""
-        return {key: odoo_id for key, (odoo_id, _stamp) in self.known(entity, keys).items()}
-
-    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
-        """Id in Odoo and stamp of the records that have one."""
         wanted = {ident_of(key): key for key in keys}
-        found = {}
-        for ident, row in self.look_up(entity, list(wanted), "odoo_id, stamp").items():
-            if row[0] is not None:
-                found[wanted[ident]] = (row[0], row[1] or "")
-        return found
+        found = self.look_up(entity, list(wanted), "odoo_id")
+        return {wanted[ident]: odoo_id for ident, (odoo_id,) in found.items() if odoo_id is not None}
 
     def look_up(self, entity: str, idents: Sequence[str], columns: str) -> dict[str, tuple[Any, ...]]:
         """Columns of the ledger for these idents; those it does not have are left out."""
@@ -351,7 +342,17 @@ class Store:
             self.db.execute("delete from kept")
 
 
-def _record(entity: str, depth: int, position: int, digest: str, payload: str, key: str) -> Record:
+def _record(
+    entity: str,
+    depth: int,
+    position: int,
+    digest: str,
+    payload: str,
+    key: str,
+    number: int,
+    odoo_id: int | None,
+    stamp: str | None,
+) -> Record:
     source, model, location, values, references, attachments, row = json.loads(payload)
     return Record(
         source=source,
@@ -366,6 +367,9 @@ def _record(entity: str, depth: int, position: int, digest: str, payload: str, k
         position=position,
         location=location,
         row=row,
+        number=number,
+        odoo_id=odoo_id,
+        stamp=stamp or "",
     )
 
 

@@ -257,15 +257,19 @@ def read_number(value: Any, decimal: str = "", group: str = "") -> float:
         if not math.isfinite(value):
             raise Invalid("not_a_number", {"value": shown(value)})
         return float(value)
+    if not decimal and not group and value.__class__ is str and PLAIN.fullmatch(value):
+        number = float(value)  # as most are written: the rest would come to the same
+        if math.isfinite(number):
+            return number
     text = trimmed(as_text(value)).translate(THIN)
     negative = len(text) > 2 and text[0] == "(" and text[-1] == ")"
     body = text[1:-1] if negative else text
     if len(body) > 1 and body[-1] == "-" and body[0] not in "+-":
         body, negative = body[:-1], True
-    number = _read_plain(body, decimal, group)
-    if number is None:
+    found = _read_plain(body, decimal, group)
+    if found is None:
         raise Invalid("not_a_number", {"value": shown(text)}, _guess_number(body))
-    return -number if negative else number
+    return -found if negative else found
 
 
 def _read_plain(text: str, decimal: str, group: str) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dfr.golive.plugins.module_utils._legacy.load_target import (
@@ -191,19 +192,23 @@ class MemoryLedger:
 
     def staged(self, entity: str, *, after: tuple[int, int] = (-1, -1), limit: int = 1000) -> list[Record]:
         found = sorted(self.waiting.get(entity, {}).values(), key=lambda r: (r.depth, r.position))
-        return [r for r in found if (r.depth, r.position) > after][:limit]
-
-    def known(self, entity: str, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
         done = self.done.get(entity, {})
-        return {key: done[key] for key in keys if key in done}
+        return [
+            replace(record, odoo_id=done[record.key][0], stamp=done[record.key][1])
+            if record.key in done
+            else record
+            for record in found
+            if (record.depth, record.position) > after
+        ][:limit]
 
     def ids(self, entity: str, keys: Iterable[str]) -> dict[str, int]:
-        return {key: record for key, (record, _stamp) in self.known(entity, keys).items()}
+        done = self.done.get(entity, {})
+        return {key: done[key][0] for key in keys if key in done}
 
-    def loaded(self, entity: str, done: Iterable[tuple[str, int, str]]) -> None:
-        for key, record, stamp in done:
-            self.waiting[entity].pop(key, None)
-            self.done.setdefault(entity, {})[key] = (record, stamp)
+    def loaded(self, done: Sequence[tuple[Record, int, str]]) -> None:
+        for record, odoo_id, stamp in done:
+            self.waiting[record.entity].pop(record.key, None)
+            self.done.setdefault(record.entity, {})[record.key] = (odoo_id, stamp)
 
     def rejected(self, rejects: Iterable[Reject]) -> None:
         for reject in rejects:

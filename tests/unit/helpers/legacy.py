@@ -46,7 +46,7 @@ def load_all(store: Store, mapping: Mapping) -> None:
     """As if Odoo had taken everything that waits."""
     for name in mapping.entities:
         waiting = store.staged(name, limit=100_000)
-        store.loaded(name, [(record.key, number) for number, record in enumerate(waiting, start=1)])
+        store.loaded([(record, number, "") for number, record in enumerate(waiting, start=1)])
     store.commit_marks(store.noted("run"))
 
 

@@ -153,7 +153,7 @@ def test_what_the_loading_refuses_is_kept_and_tried_again(tmp_path: Path) -> Non
     read(world.mapping, world.store, "r1")
     first, *others = world.store.staged("farmers")
     world.store.rejected([Reject.of(first, "broken_record", {"why": "Odoo said no"})])
-    world.store.loaded("farmers", [(record.key, int(record.key)) for record in others])
+    world.store.loaded([(record, int(record.key), "") for record in others])
     counts = world.store.counts("r1")["farmers"]
     assert counts.holds
     assert (counts.loaded, counts.rejected) == (2, 1)
@@ -177,7 +177,7 @@ def test_late_arrivals_add_and_take_nothing_away(tmp_path: Path) -> None:
     mapping = mapping_of("csv", late)
     for run in ("late1", "late2"):
         read(mapping, world.store, run, late=True)
-        world.store.loaded("farmers", [(record.key, 9) for record in world.store.staged("farmers")])
+        world.store.loaded([(record, 9, "") for record in world.store.staged("farmers")])
     counts = world.store.counts("late2")["farmers"]
     assert (counts.source, counts.rejected, counts.gone) == (6, 2, 0)
     assert counts.holds

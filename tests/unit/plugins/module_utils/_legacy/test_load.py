@@ -456,6 +456,20 @@ def test_two_transactions_that_met_are_tried_again(country):
     assert c.slept == [0.2, 0.4]
 
 
+def test_a_call_takes_no_more_rows_than_odoo_makes_in_two_seconds(country):
+    c = country(*(farmer(n) for n in range(64)))
+
+    def a_second_each(method: str, model: str) -> None:
+        if (method, model) == ("load", "dfr.farmer"):
+            c.now += c.odoo.calls[-1][2]
+
+    c.odoo.fault = a_second_each
+    assert c.load(workers=1)["farmers"].inserted == 64
+    sizes = [rows for method, _model, rows in c.odoo.calls if method == "load"]
+    # One is under way and the next two are read when the first says how long it took.
+    assert sizes == [8, 8, 8, *[2] * 20]
+
+
 def test_a_slice_of_time_ends_with_nothing_under_way_and_the_next_goes_on(country):
     c = country(*(farmer(n) for n in range(40)))
     assert not c.load(until=0)["farmers"].done
