@@ -68,7 +68,7 @@ def speed(python: Path, folder: Path, scale: float) -> Iterator[dict[str, Any]]:
     # What the first request costs a worker (the password, its caches) belongs to neither side.
     child(python, "ours", folder, rows=WORKERS * 500, model="res.partner")
     peer = f"{PEER.replace('==', ' ')}, {WORKERS} workers"
-    for model, rows in (("res.partner", int(12_000 * scale)), ("dfr.farmer", int(3_000 * scale))):
+    for model, rows in (("res.partner", int(12_000 * scale)), ("dfr.farmer", int(6_000 * scale))):
         # Before the peer and after it: the first farmers after the peer's people have cost the servers twice as much.
         ours = [child(python, "ours", folder, rows=rows, model=model)]
         others = []

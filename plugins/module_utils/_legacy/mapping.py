@@ -119,7 +119,7 @@ class Entity:
     conflict: str = "reject"
     deduplicate: tuple[Duplicate, ...] = ()
     deletions: str = "report"
-    batch: int = 4000
+    batch: int = 2000
 
     @cached_property
     def parent(self) -> str:

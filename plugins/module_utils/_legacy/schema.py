@@ -320,7 +320,7 @@ ENTITY = _object(
             "minimum": 1,
             "maximum": 10000,
             "description": (
-                "Records per call to Odoo at the most; 4000 unless it says otherwise."
+                "Records per call to Odoo at the most; 2000 unless it says otherwise."
                 " A call takes no more than Odoo makes in about two seconds."
             ),
         },
